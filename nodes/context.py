@@ -196,12 +196,12 @@ class OptimizationContext(Context):
             "holding that the score is made of; sharpe, returns, as earlier runs did.",
         ),
     ] = "skill"
-    holding: Annotated[
+    intraday: Annotated[
         Literal["days", "bars"],
         Field(
-            title="Holding times",
-            description="What parts the candidates of a population by how long they hold: days, whatever the "
-            "bars; bars, as earlier runs did.",
+            title="Bars within a day",
+            description="days: a population's candidates are parted by the days they hold, and each hour of "
+            "an exchange that closes is surveyed; bars: by bars, four hours at a time, as earlier runs did.",
         ),
     ] = "days"
     use_validator: Annotated[

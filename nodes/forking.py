@@ -37,7 +37,7 @@ REPLAYED = f"{OUR_MARK}replayed"
 
 ADDRESSES = ("ollama_base_url", "openai_base_url")
 
-FROZEN = (*COST_NAMES, "fill", "seed", "ranges", "gate", "holding")
+FROZEN = (*COST_NAMES, "fill", "seed", "ranges", "gate", "intraday")
 """Settings on which every figure of a run rests: who goes on with it cannot have others."""
 
 C = TypeVar("C", bound=Context)

@@ -47,7 +47,7 @@ TIMED_KEYS = frozenset(
     }
 )
 
-EARLIER = {"search": "single", "ranges": "thinned", "gate": "sharpe", "holding": "bars"}
+EARLIER = {"search": "single", "ranges": "thinned", "gate": "sharpe", "intraday": "bars"}
 """Settings of the cycle that runs of earlier versions do not name, and how it worked then."""
 
 ANSWERS = "answers.jsonl"

@@ -12,7 +12,7 @@ from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import backtests_done
-from nodes.optimization.evidence.items import bars_a_day
+from nodes.optimization.evidence.items import bars_a_day, session
 from nodes.optimization.evidence.preparing import prepare_dossier
 from nodes.optimization.schemas import MOST_MEMBERS
 from nodes.optimization.state import OptimizationState
@@ -73,10 +73,12 @@ def surveyed(dataset: Dataset, context: OptimizationContext, most: int | None) -
         most: configurations at most.
     """
     market = opened(development_of(dataset, context.home_path), context.costs, context.fill)
+    times = times_of(market)
+    hours = session(times) if context.intraday == "days" else ()
     known: set[str] = set()
     found: list[Looked] = []
     waiting = [
-        (seed, grid_looks(market, seed.spec, seed.grid, 1)) for seed in seeds(bars_a_day(times_of(market)))
+        (seed, grid_looks(market, seed.spec, seed.grid, 1)) for seed in seeds(bars_a_day(times), hours)
     ]
     while waiting and (most is None or len(found) < most):
         seed, looks = waiting.pop(0)

@@ -225,6 +225,13 @@ def bars_a_day(index: pd.Index) -> int:
     return int(np.median(np.unique(days, return_counts=True)[1]))
 
 
+def session(index: pd.Index) -> tuple[int, ...]:
+    """Hours of the day in which bars usually begin, where an exchange is closed for half of it; else none."""
+    counts = np.bincount(pd.DatetimeIndex(index).hour, minlength=24)
+    hours = np.flatnonzero(2 * counts >= counts.max())
+    return tuple(map(int, hours)) if hours[-1] - hours[0] < 12 else ()
+
+
 def _regimes(case: _Case) -> Iterator[Finding]:
     """Trend and volatility at the bar before the entry, which the signal could know."""
     trades = case.result.trades

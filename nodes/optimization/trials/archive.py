@@ -75,7 +75,7 @@ def side(spec: StrategySpec) -> Literal["long", "short", "both"]:
 
 def usual_day(dataset: Dataset, context: OptimizationContext) -> int:
     """Bars of the day in which holding times are told: 1 for longer bars, and by the rule of before."""
-    if context.holding == "bars":
+    if context.intraday == "bars":
         return 1
     market = opened(development_of(dataset, context.home_path), context.costs, context.fill)
     return bars_a_day(times_of(market))

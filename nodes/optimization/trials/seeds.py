@@ -109,21 +109,24 @@ _FAMILIES: dict[str, tuple[str, str | None, Values]] = {
 
 
 _HOURS = tuple((first, first + 4) for first in range(0, 24, 4))
-_CALENDAR = ("weekday", "month", "night", *(f"hours_{first}_{last}" for first, last in _HOURS))
+_EACH = tuple((first, first + 1) for first in range(24))
+_CALENDAR = ("weekday", "month", "night", *(f"hours_{first}_{last}" for first, last in (*_HOURS, *_EACH)))
 FAMILIES = frozenset((*_PRESETS, *_FAMILIES, *_CALENDAR))
 """Names of all families."""
 
 
 @cache
-def seeds(bars_a_day: int) -> tuple[Seed, ...]:
+def seeds(bars_a_day: int, session: tuple[int, ...] = ()) -> tuple[Seed, ...]:
     """Every family, long alone and with its mirror image.
 
     Args:
         bars_a_day: 1 for days and longer bars; where it is more, hours stand in for weekdays.
+        session: hours of an exchange that closes, each of which is then a window of its own; the last but
+            one holds the night, as it is filled at the next open. Empty for what never closes.
     """
     daily = _of_days()
     found = [_scaled(one, scale, step) for scale, step in scales(bars_a_day) for one in daily]
-    return (*found, *(_hours() if bars_a_day > 1 else _weekdays()), *_month())
+    return (*found, *(_hours(session) if bars_a_day > 1 else _weekdays()), *_month())
 
 
 def scales(bars_a_day: int) -> tuple[tuple[int, int], ...]:
@@ -214,11 +217,12 @@ def _month() -> list[Seed]:
     return [_window("month", "day >= late or day <= early", "day < late and day > early", values)]
 
 
-def _hours() -> list[Seed]:
+def _hours(session: tuple[int, ...]) -> list[Seed]:
     """Windows of the day, some of them over midnight: the night where an exchange closes."""
+    told = [_EACH[hour] for hour in session] or _HOURS
     windows = [
         _window(f"hours_{a}_{b}", f"hour >= {a} and hour < {b}", f"hour < {a} or hour >= {b}", {})
-        for a, b in _HOURS
+        for a, b in told
     ]
     night: Values = {"a": [15, 20], "b": [4, 10]}
     return [*windows, _window("night", "hour >= a or hour < b", "hour < a and hour >= b", night)]

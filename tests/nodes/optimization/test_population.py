@@ -12,7 +12,7 @@ import pytest
 from backtest import Costs, StrategySpec, run_backtest
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.evidence import gather_evidence
-from nodes.optimization.evidence.items import bars_a_day
+from nodes.optimization.evidence.items import bars_a_day, session
 from nodes.optimization.schemas import MOST_MEMBERS, Proposal
 from nodes.optimization.survey import configured, surveyed
 from nodes.optimization.trials import elites
@@ -133,6 +133,22 @@ def test_windows_span_the_same_days_whatever_the_bars(day, scales):
         assert sum(grids) < 1.6 * sum(math.prod(map(len, seed.grid.values())) for seed in seeds(1))
 
 
+def test_every_hour_of_an_exchange_that_closes_is_a_window():
+    """Bars from half past nine, as shares have: what is bought at 14:30's close is held over the night."""
+    days = pd.bdate_range("2024-01-01", periods=30)
+    shares = pd.DatetimeIndex([day + pd.Timedelta(minutes=570 + 60 * n) for day in days for n in range(7)])
+    assert session(shares) == (9, 10, 11, 12, 13, 14, 15)
+    assert session(pd.date_range("2024-01-01", periods=500, freq="4h")) == ()
+    windows = {seed.family: seed.spec for seed in seeds(7, session(shares))}
+    prices = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close"), 100.0), index=shares)
+    trades = run_backtest(prices.assign(volume=1.0), windows["hours_14_15"].only("long")).trades
+    assert {
+        (one.hour, other.hour)
+        for one, other in zip(trades["entry_time"][:-1], trades["exit_time"][:-1], strict=True)
+    } == {(15, 9)}
+    assert {f"hours_{hour}_{hour + 1}" for hour in range(9, 16)} < windows.keys()
+
+
 def test_bars_a_day_are_those_of_a_usual_day():
     sessions = pd.date_range("2024-01-01 14:30", periods=13, freq="30min")
     days = pd.bdate_range("2024-01-01", periods=30)
@@ -240,7 +256,7 @@ def test_a_run_of_before_tells_holding_times_in_bars(tmp_path):
     prices = made_up_prices(1500, frequency="30min")
     dataset = register(prices, symbol="T", timeframe="30m", home=tmp_path)
     assert usual_day(dataset, OptimizationContext(home=str(tmp_path))) == 48
-    assert usual_day(dataset, OptimizationContext(home=str(tmp_path), holding="bars")) == 1
+    assert usual_day(dataset, OptimizationContext(home=str(tmp_path), intraday="bars")) == 1
 
 
 @pytest.mark.parametrize(
@@ -339,15 +355,15 @@ def test_a_single_champion_is_searched_without_a_survey(tmp_path):
 def test_a_run_of_an_earlier_version_had_one_champion(run, tmp_path):
     home, state, _ = run
     about = RunRecord(home, state["run_id"]).about()
-    for name in ("search", "ranges", "gate", "holding"):
+    for name in ("search", "ranges", "gate", "intraday"):
         del about["context"][name]
     folder = tmp_path / "runs" / "old"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
     then = RunRecord(tmp_path, "old").about()["context"]
-    assert {name: then[name] for name in ("search", "ranges", "gate", "holding")} == {
+    assert {name: then[name] for name in ("search", "ranges", "gate", "intraday")} == {
         "search": "single",
         "ranges": "thinned",
         "gate": "sharpe",
-        "holding": "bars",
+        "intraday": "bars",
     }
