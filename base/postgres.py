@@ -24,8 +24,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from base import private
 from base.reasons import ReasonError, named
-from base.shared import SCHEMES, DatabaseError
-from base.tables import Schema, Tables
+from base.schema import DatabaseError, Schema, Tables
 
 SCHEMA = "threadx"
 _OPENING_SECONDS = 10
@@ -307,8 +306,6 @@ def _settings(address: str) -> dict[str, Any]:
     Raises:
         DatabaseError: `database_address`.
     """
-    if not address.startswith(SCHEMES):
-        raise DatabaseError("database_address")
     try:
         found: dict[str, Any] = conninfo_to_dict(address)
     except psycopg.Error:

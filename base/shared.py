@@ -20,11 +20,11 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from base import locks, private
-from base.errors import TypedError
 from base.files import write_text_atomically
 from base.locks import Lock
 from base.plain_files import read_plain
 from base.reasons import because
+from base.schema import DatabaseError
 
 if TYPE_CHECKING:
     from base.postgres import Database
@@ -39,12 +39,6 @@ STATE_FILES = ("ledger.sqlite", "memory.sqlite", "datasets/holdout_openings.json
 """What a data folder without a database keeps. Checkpoints are none of it: records do without them."""
 
 _bound: dict[tuple[Path, str], Database] = {}
-
-
-class DatabaseError(TypedError):
-    """The database that several machines share cannot be used as it is asked for."""
-
-    room = "base"
 
 
 class _Versioned(BaseModel):
@@ -78,9 +72,8 @@ def check_address() -> None:
     Raises:
         DatabaseError: `database_address`.
     """
-    told = address()
-    if told is not None and not told.startswith(SCHEMES):
-        raise DatabaseError("database_address")
+    if (told := address()) is not None:
+        _check(told)
 
 
 def database_of(home: Path) -> Database | None:
@@ -137,6 +130,7 @@ def connected(told: str) -> Database:
     Raises:
         DatabaseError: see `database_of`.
     """
+    _check(told)
     try:
         driver = import_module("base.postgres")
     except ImportError:
@@ -192,6 +186,11 @@ def require(lock: Lock) -> None:
 def state_files(home: Path) -> list[Path]:
     """Files of a folder that hold state which a database would not know."""
     return [home / name for name in STATE_FILES if (home / name).exists()]
+
+
+def _check(told: str) -> None:
+    if not told.startswith(SCHEMES):
+        raise DatabaseError("database_address")
 
 
 def _bind(home: Path, told: str) -> Database:

@@ -7,63 +7,17 @@ they differ.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from base import locks, private
 from base.databases import make_private, noticed, put_aside_if_damaged
-from base.shared import DatabaseError, database_of
+from base.schema import DatabaseError, Schema, Tables
+from base.shared import database_of
 
 _WAIT_SECONDS = 60.0
 _WORDS = {"id": "INTEGER PRIMARY KEY", "bytes": "BLOB"}
-
-
-class Cursor(Protocol):
-    """What a statement found or changed."""
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows it changed."""
-
-    @property
-    def description(self) -> Any:
-        """A tuple a column of what it found, its name first."""
-
-    def fetchone(self) -> Any:
-        """The next row; None where there is none."""
-
-    def fetchall(self) -> list[Any]:
-        """All rows."""
-
-
-class Tables(Protocol):
-    """Tables within one transaction: a `sqlite3.Connection`, or what stands for it."""
-
-    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
-        """One statement with its values, each a question mark there."""
-
-    def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> Cursor:
-        """One statement with many rows of values; its `rowcount` is of all of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schema:
-    """Tables that belong together, in which nothing is ever changed or deleted.
-
-    Attributes:
-        name: of all of them.
-        version: of their shape; what is of an earlier one gets what it lacks.
-        tables: the columns of each.
-        begin: writes what stands in them first, in the same transaction.
-    """
-
-    name: str
-    version: int
-    tables: Mapping[str, str]
-    begin: Callable[[Tables], None]
 
 
 @contextmanager

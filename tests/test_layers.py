@@ -2,6 +2,7 @@
 
 import ast
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,29 @@ def imported(tree, path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             yield node.module
+
+
+def files_used(path):
+    """Files of ours that one imports, at its top, inside a function, for types alone or by name."""
+    told = []
+    for node in ast.walk(parsed(path)):
+        match node:
+            case ast.ImportFrom(module=module, names=names):
+                told += [module, *(f"{module}.{alias.name}" for alias in names)]
+            case ast.Import(names=names):
+                told += [alias.name for alias in names]
+            case ast.Call(func=ast.Name("import_module"), args=[ast.Constant(str(name))]):
+                told.append(name)
+    return {file for name in told if (file := ROOT / f"{name.replace('.', '/')}.py").exists()}
+
+
+def test_no_file_comes_back_to_itself():
+    TopologicalSorter({path: files_used(path) for path in FILES}).prepare()  # names the circle it finds
+
+
+@pytest.mark.parametrize("name", ["debate", "ensemble", "optimization", "review"])
+def test_a_graph_is_read_from_top_to_bottom_at_once(name):
+    assert len((ROOT / "graphs" / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 @pytest.mark.parametrize("room", ALLOWED)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.store.base import BaseStore
@@ -25,6 +23,7 @@ from base.same import Same
 from base.shared import database_of
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
+from threadx.own_steps import OwnSteps
 
 
 class PlainSerializer(JsonPlusSerializer):
@@ -76,39 +75,6 @@ class PlainSerializer(JsonPlusSerializer):
         if data[0] not in self.KINDS:
             raise ThreadxError("foreign_checkpoint", kind=data[0])
         return super().loads_typed(data)
-
-
-class OwnSteps(BaseCheckpointSaver[str]):
-    """Keeps the steps of the graph itself, not those of a subgraph inside one of them.
-
-    A debate that was interrupted is held again from its first turn. Nobody is asked twice, for what was said
-    stands in the run's record; and its turns would be half of what an iteration writes to disk.
-    """
-
-    def put(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        """Store a checkpoint of the graph itself."""
-        place = config["configurable"]
-        if not place["checkpoint_ns"]:
-            return super().put(config, checkpoint, metadata, new_versions)
-        named = {name: place[name] for name in ("thread_id", "checkpoint_ns")}
-        return {"configurable": {**named, "checkpoint_id": checkpoint["id"]}}
-
-    def put_writes(
-        self,
-        config: RunnableConfig,
-        writes: Sequence[tuple[str, Any]],
-        task_id: str,
-        task_path: str = "",
-    ) -> None:
-        """Store what one node of the graph itself has done."""
-        if not config["configurable"]["checkpoint_ns"]:
-            super().put_writes(config, writes, task_id, task_path)
 
 
 class CycleSaver(OwnSteps, SqliteSaver):
@@ -172,7 +138,7 @@ def checkpoints(home: Path) -> Iterator[OwnSteps]:
         return CycleSaver(connection, serde=PlainSerializer())
 
     if (shared := database_of(home)) is not None:
-        saver = import_module("threadx.shared_checkpoints").saver
+        saver = partial(import_module("threadx.shared_checkpoints").SharedCycleSaver, serde=PlainSerializer())
         with shared.opened(saver, own=True) as opened:
             yield opened
         return
@@ -184,7 +150,7 @@ def checkpoints(home: Path) -> Iterator[OwnSteps]:
 def lessons(home: Path) -> Iterator[BaseStore]:
     """What finished runs taught, for later ones."""
     if (shared := database_of(home)) is not None:
-        with shared.opened(import_module("threadx.shared_checkpoints").store, own=False) as opened:
+        with shared.opened(import_module("threadx.shared_checkpoints").PostgresStore, own=False) as opened:
             yield opened
         return
     with database(home / "memory.sqlite", SqliteStore, isolation_level=None) as found:

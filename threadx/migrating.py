@@ -18,8 +18,9 @@ from langgraph.store.sqlite import SqliteStore
 
 from base import locks
 from base.aside import BESIDE
-from base.shared import STATE_FILES, DatabaseError, address, bind, connected, database_of
-from base.tables import Tables, in_file
+from base.schema import DatabaseError, Tables
+from base.shared import STATE_FILES, address, bind, connected, database_of
+from base.tables import in_file
 from threadx.checkpoints import database, lessons
 from vault import ledger_chain, openings
 from vault.ledger import SCHEMA

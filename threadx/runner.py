@@ -15,7 +15,7 @@ from langgraph.graph import StateGraph
 from langgraph.types import Command
 
 from base.reasons import because
-from base.shared import DatabaseError
+from base.schema import DatabaseError
 from graphs.optimization import builder as optimization
 from graphs.review import builder as review
 from nodes.context import OptimizationContext

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from backtest.statistics.overfitting import Unseen
 from backtest.validation.trials import Trial
 from base.reasons import ReasonError, because
-from base.tables import Schema, Tables, transaction
+from base.schema import Schema, Tables
+from base.tables import transaction
 from vault import ledger_chain
 from vault.chain import Head
 from vault.errors import MarketError

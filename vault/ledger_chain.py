@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from base.tables import Tables
+from base.schema import Tables
 from vault.chain import Head, digest, linked
 
 TABLES = {

@@ -21,7 +21,7 @@ import pandas as pd
 from base import locks, private, shared
 from base.aside import cut_tail, set_aside
 from base.plain_files import LARGEST_LOG, read_plain
-from base.tables import Schema, Tables
+from base.schema import Schema, Tables
 from vault.chain import Head, linked
 
 LOG = "holdout_openings.jsonl"

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from base import shared
-from base.shared import DatabaseError
+from base.schema import DatabaseError
 from base.tables import in_file
 from nodes.ensemble.errors import BusyError
 from nodes.ensemble.operation.lease import leased

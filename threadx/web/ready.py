@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from base import private
-from base.shared import DatabaseError, database_of
+from base.schema import DatabaseError
+from base.shared import database_of
 from threadx.web.frame import RUNS_PATH
 
 ALIVE_PATH = f"{RUNS_PATH}/healthz"
