@@ -26,7 +26,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -120,7 +120,7 @@ def instant(speak: Any, propose: Any) -> Iterator[None]:
     def tried(spec: str, *rest: Any) -> Any:
         found = kept.setdefault("tried", None) or kept.update(tried=real_try(spec, *rest)) or kept["tried"]
         own = StrategySpec.model_validate_json(spec)
-        return trial.replace(found, spec=own, figures={**found.figures, "hash": own.hash})
+        return replace(found, spec=own, figures={**found.figures, "hash": own.hash})
 
     def dossier(*arguments: Any) -> Any:
         # A copy each time: whoever prepares it adds the candidates of his iteration.

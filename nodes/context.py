@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from backtest import Costs
 from backtest.types import COST_BOUNDS, COST_NAMES
 from base.numbers import Numeric
+from base.paths import typed_path
 from base.references import listed, placed
 from nodes.chosen import fill
 from nodes.deadlines import Seconds, checked_deadlines
@@ -148,8 +149,8 @@ class Context(Numeric):
 
     @property
     def home_path(self) -> Path:
-        """The data folder as an absolute path."""
-        return home_folder(self.home)
+        """The data folder as an absolute path; it was looked at when the settings were made."""
+        return typed_path(self.home).absolute()
 
 
 class OptimizationContext(Context):

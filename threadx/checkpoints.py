@@ -39,6 +39,7 @@ class PlainSerializer(JsonPlusSerializer):
     def __init__(self) -> None:
         super().__init__(allowed_msgpack_modules=(OptimizationInput, ReviewInput))
         self._packed = lru_cache(maxsize=64)(self._pack)
+        self._name = lru_cache(maxsize=256)(lambda name: self._pack(Same(name)))
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """As LangGraph's, but each part of the state once: most stand in checkpoint after checkpoint.
@@ -63,7 +64,7 @@ class PlainSerializer(JsonPlusSerializer):
 
     def _map(self, parts: Mapping[str, bytes]) -> bytes:
         """A map in msgpack: its length, then keys and values one after the other."""
-        packed = (self._pack(Same(name)) + value for name, value in parts.items())
+        packed = (self._name(name) + value for name, value in parts.items())
         return struct.pack(">BI", 0xDF, len(parts)) + b"".join(packed)
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:

@@ -40,6 +40,7 @@ from threadx.traces import bounded_traces, give_feedback
 from threadx.writable import writable
 from vault.adding import use
 from vault.errors import MarketError
+from vault.ledger import Ledger
 
 BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimization, "review": review}
 INPUTS: dict[str, type[StrategyInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
@@ -199,7 +200,12 @@ def _run(
     }
     traces = bounded_traces()
     home = context.home_path
-    with _told_as_stopped(record), checkpoints(home) as saver, lessons(home) as store:
+    with (
+        _told_as_stopped(record),
+        Ledger(home).kept_open(),
+        checkpoints(home) as saver,
+        lessons(home) as store,
+    ):
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone
         graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)

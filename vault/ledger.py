@@ -16,7 +16,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from backtest.statistics.overfitting import Unseen
 from backtest.validation.trials import Trial
 from base.reasons import ReasonError, because
 from base.schema import Schema, Tables
-from base.tables import transaction
+from base.tables import kept_open, transaction
 from vault import ledger_chain
 from vault.chain import Head
 from vault.errors import MarketError
@@ -197,7 +197,7 @@ class Evidence:
 
 
 class Ledger:
-    """The ledger of a data folder. Every call opens and closes its own connection: threads may share it.
+    """The ledger of a data folder. Every call is a transaction of its own: threads may share it.
 
     Args:
         home: the data folder.
@@ -205,6 +205,10 @@ class Ledger:
 
     def __init__(self, home: Path) -> None:
         self.path = home / "ledger.sqlite"
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """One connection for all calls within the block, whoever makes them."""
+        return kept_open(self.path)
 
     def count(
         self, family: str, trials: Iterable[Trial], *, development_hash: str, origin: Origin, source: str

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 from backtest import BacktestError
 from nodes.context import OptimizationContext
 from nodes.forking import run_of
+from nodes.optimization.parsed import told
 from nodes.optimization.state import OptimizationState, VariantTask
 from nodes.optimization.trials.backtest_tool import tools
 from nodes.optimization.trials.ledger import count
@@ -56,7 +57,7 @@ def backtest_variant(state: VariantTask, runtime: Runtime[OptimizationContext]) 
         luck = _beside(found, state, context)
         variant |= {
             "figures": found.figures,
-            "spec": found.spec.model_dump(mode="json"),
+            "spec": told(found.spec),
             "grid": grid,
             "p_value": None if luck is None else luck.p_value,
             "excess_t": found.excess_t,

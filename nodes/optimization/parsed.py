@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import threading
+from collections import OrderedDict
 
 from backtest import StrategySpec
 from base.same import Same
 from record.types import Strategy
+
+_MOST = 128
+_specs: OrderedDict[Same[Strategy], StrategySpec] = OrderedDict()
+_guard = threading.Lock()
 
 
 def parsed(strategy: Strategy) -> StrategySpec:
@@ -15,9 +20,21 @@ def parsed(strategy: Strategy) -> StrategySpec:
     Raises:
         StrategyError: it is none.
     """
-    return _parsed(Same(strategy))
+    if (known := _specs.get(Same(strategy))) is None:
+        known = StrategySpec.model_validate(strategy)
+        _keep(strategy, known)
+    return known
 
 
-@lru_cache(maxsize=128)
-def _parsed(strategy: Same[Strategy]) -> StrategySpec:
-    return StrategySpec.model_validate(strategy.it)
+def told(spec: StrategySpec) -> Strategy:
+    """A strategy as a part of the state, which nobody needs to read again."""
+    strategy: Strategy = spec.model_dump(mode="json")
+    _keep(strategy, spec)
+    return strategy
+
+
+def _keep(strategy: Strategy, spec: StrategySpec) -> None:
+    with _guard:
+        _specs[Same(strategy)] = spec
+        while len(_specs) > _MOST:
+            _specs.popitem(last=False)

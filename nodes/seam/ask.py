@@ -219,11 +219,11 @@ class _Asking(Generic[T]):
         """
         begun = time.perf_counter()
         self._tell(None)
-        given = self.question.policy(self.question.evidence)
-        value = self._validated(given.model_dump_json(), loosely=False)
-        if isinstance(value, _Invalid):
-            errors = "; ".join(value.errors)
-            raise PolicyError("invalid_policy_answer", role=self.question.role, errors=errors)
+        question, self.repairs = self.question, frozenset()
+        given = question.policy(question.evidence).model_dump_json()
+        value, complaints = self._fitted(given, question.schema if question.words_only else question.shown)
+        if wrong := complaints if value is None else question.check(value):
+            raise PolicyError("invalid_policy_answer", role=question.role, errors="; ".join(wrong))
         self._tried(RULES, time.perf_counter() - begun)
         return value
 
@@ -355,10 +355,16 @@ class _Asking(Generic[T]):
             prompt_hash=prompt.hash,
         )
 
-    def _validated(self, answer: str, *, loosely: bool = True) -> T | _Invalid:
-        """The value in a text, or every error; loosely: with what a careful reader would mend in it."""
+    def _fitted(self, told: str, shown: type[T]) -> tuple[T | None, list[str]]:
+        """The value that this schema makes of JSON, else the general one; and what this one complains of."""
+        value, complaints = _fitting(told, shown)
+        if value is None and shown is not self.question.schema:
+            value, _ = _fitting(told, self.question.schema)
+        return value, [_schema_error(item, self.question.prompt.language) for item in complaints]
+
+    def _validated(self, answer: str) -> T | _Invalid:
+        """The value in a text, with what a careful reader would mend in it, or every error."""
         question, language = self.question, self.question.prompt.language
-        shown = question.schema if question.words_only and not loosely else question.shown
         try:
             found = providers.objects_in(answer)
         except AnswerError as error:
@@ -366,13 +372,9 @@ class _Asking(Generic[T]):
         valid: dict[str, tuple[T, frozenset[str]]] = {}
         wrong: list[str] = []
         for one in found:
-            meant, repairs = one.value, frozenset[str]()
-            if loosely:
-                meant, repairs = read(one.value, _json_schema(shown, language))
-            value, complaints = _fitting(meant, shown)
-            if value is None and shown is not question.schema:
-                value, _ = _fitting(meant, question.schema)
-            wrong = [_schema_error(item, language) for item in complaints]
+            meant, repairs = read(one.value, _json_schema(question.shown, language))
+            # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
+            value, wrong = self._fitted(json.dumps(meant), question.shown)
             if value is not None:
                 valid[value.model_dump_json()] = value, one.repairs | repairs
                 self.outside = wrong
@@ -424,11 +426,10 @@ class _Asking(Generic[T]):
             self.answer_tokens = (self.answer_tokens or 0) + reply.answer_tokens
 
 
-def _fitting(meant: Any, schema: type[T]) -> tuple[T | None, list[ErrorDetails]]:
-    """The value that a schema makes of plain JSON, or what it complains of."""
+def _fitting(told: str, schema: type[T]) -> tuple[T | None, list[ErrorDetails]]:
+    """The value that a schema makes of JSON, or what it complains of."""
     try:
-        # By way of JSON, which is what the schema describes: a list is a tuple there, a text an enum.
-        return schema.model_validate_json(json.dumps(meant)), []
+        return schema.model_validate_json(told), []
     except ValidationError as error:
         return None, error.errors()
 

@@ -7,10 +7,14 @@ population, by their t-statistic of the excess over holding. Development data on
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -25,6 +29,7 @@ from backtest.statistics.overfitting import (
     probabilistic_sharpe_ratio,
 )
 from backtest.statistics.returns import Moments, Returns, bar_returns, moments
+from backtest.types import Fill
 from backtest.validation.traded import Traded, backtest_of, shown_prices
 from nodes.context import OptimizationContext
 from nodes.optimization.changes import complexity, present
@@ -69,8 +74,8 @@ class _Case:
     result: BacktestResult
     figures: Figures
     costs: Costs
-    context: OptimizationContext
-    configurations: int
+    fill: Fill
+    seed: int
 
     @property
     def returns(self) -> Returns:
@@ -96,24 +101,54 @@ def build_dossier(
     Returns:
         Its items in order of their ids, figures with ten digits.
     """
-    traded, costs = development_of(dataset, context.home_path), context.costs
-    result = backtest_of(traded, spec, costs, context.fill)
+    found = _of_champion(
+        spec.model_dump_json(),
+        json.dumps(figures, sort_keys=True),
+        dataset.model_dump_json(),
+        str(context.home_path),
+        context.costs.model_dump_json(),
+        context.fill,
+        context.seed,
+    )
+    counted = _identified("O", _overfitting(found.case, configurations))
+    return {"hash": spec.hash, "items": [*found.items, *counted]}
+
+
+class _OfChampion(NamedTuple):
+    """What holds of a champion however much was searched: its case, and every item but the last letter's."""
+
+    case: _Case
+    items: tuple[Item, ...]
+
+
+@lru_cache(maxsize=4)
+def _of_champion(
+    spec: str, figures: str, dataset: str, home: str, costs: str, fill: Fill, seed: int
+) -> _OfChampion:
+    """Everything is named by content: a champion that stays for another iteration is not resampled anew."""
+    strategy, terms = StrategySpec.model_validate_json(spec), Costs.model_validate_json(costs)
+    traded = development_of(Dataset.model_validate_json(dataset), Path(home))
+    result = backtest_of(traded, strategy, terms, fill)
     case = _Case(
         traded=traded,
         prices=shown_prices(traded, result),
-        spec=spec,
+        spec=strategy,
         result=result,
-        figures=figures,
-        costs=costs,
-        context=context,
-        configurations=configurations,
+        figures=json.loads(figures),
+        costs=terms,
+        fill=fill,
+        seed=seed,
     )
-    items: list[Item] = []
-    for letter, source in _SOURCES.items():
-        for number, item in enumerate(source(case), start=1):
-            told = {"id": f"{letter}{number}", **{name: _exact(value) for name, value in item.items()}}
-            items.append(cast(Item, told))
-    return {"hash": spec.hash, "items": items}
+    items = [_identified(letter, source(case)) for letter, source in _SOURCES.items()]
+    return _OfChampion(case, tuple(chain.from_iterable(items)))
+
+
+def _identified(letter: str, found: Iterable[Finding]) -> list[Item]:
+    """Findings with the ids that answers cite."""
+    return [
+        cast(Item, {"id": f"{letter}{number}", **{name: _exact(value) for name, value in one.items()}})
+        for number, one in enumerate(found, start=1)
+    ]
 
 
 def candidate_item(member: Member) -> Item:
@@ -147,7 +182,7 @@ def _exact(value: Any) -> Any:
 
 
 def _metrics(case: _Case) -> Iterator[Finding]:
-    generator = np.random.default_rng(case.context.seed)
+    generator = np.random.default_rng(case.seed)
     intervals: dict[str, Interval | None] = {}
     if len(case.returns) >= 10:
         intervals |= return_intervals(
@@ -309,8 +344,8 @@ def _sensitivities(case: _Case) -> Iterator[Finding]:
 def _swept(case: _Case, grid: dict[str, list[float]]) -> pd.DataFrame:
     """A sweep of the prices, or the pooled one."""
     if isinstance(case.traded, pd.DataFrame):
-        return sweep(case.traded, case.spec, grid, costs=case.costs, fill=case.context.fill)
-    return universe.sweep(case.traded, case.spec, grid, case.costs, case.context.fill, workers=1).pooled
+        return sweep(case.traded, case.spec, grid, costs=case.costs, fill=case.fill)
+    return universe.sweep(case.traded, case.spec, grid, case.costs, case.fill, workers=1).pooled
 
 
 def _market(case: _Case) -> Iterator[Finding]:
@@ -367,12 +402,12 @@ def variance_ratio(returns: Returns, bars: int) -> float:
     return float(sums.var() / (bars * returns.var()))
 
 
-def _overfitting(case: _Case) -> Iterator[Finding]:
+def _overfitting(case: _Case, configurations: int) -> Iterator[Finding]:
     found: Moments = moments(case.returns)
     year = math.sqrt(case.result.periods_per_year)
-    yield {"name": "configurations_compared_so_far", "value": case.configurations}
+    yield {"name": "configurations_compared_so_far", "value": configurations}
     # Trials without skill have Sharpe ratios of variance 1 / n: what the luckiest of so many would show.
-    luck = expected_maximum_sharpe(case.configurations, 1.0 / found.n_observations)
+    luck = expected_maximum_sharpe(configurations, 1.0 / found.n_observations)
     yield {"name": "sharpe_ratio_that_luck_alone_reaches", "value": luck * year}
     if found.deviation > 0.0:
         yield {
@@ -388,7 +423,7 @@ def _overfitting(case: _Case) -> Iterator[Finding]:
     yield {"name": "years_of_data", "value": years}
     yield {
         "name": "years_below_which_luck_gives_sharpe_1",
-        "value": minimum_backtest_length(max(2, case.configurations)),
+        "value": minimum_backtest_length(max(2, configurations)),
     }
     yield {"name": "conditions", "value": complexity(case.spec)}
     whole, walked = (
@@ -409,5 +444,5 @@ _SOURCES: dict[str, Callable[[_Case], Iterator[Finding]]] = {
     "D": _drawdowns,
     "P": _sensitivities,
     "K": _market,
-    "O": _overfitting,
 }
+"""All but `_overfitting`, which grows with the search."""

@@ -3,8 +3,7 @@
 It sees development data only: the holdout cannot be reached from here.
 """
 
-from __future__ import annotations
-
+# No annotations as text here: LangChain would evaluate them anew at every call.
 import json
 from typing import Annotated
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -133,12 +132,12 @@ def t_statistic(look: Looked) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """A trial as state, record and comparisons need it.
+    """A trial as state, record and comparisons need it; shared, never written to.
 
     Attributes:
         spec: what would be traded.
-        figures: see `nodes.optimization.evidence.figures.trial_figures`; the caller's own copy.
-        returns: of the walk-forward tests, bar by bar; shared, never written to.
+        figures: see `nodes.optimization.evidence.figures.trial_figures`.
+        returns: of the walk-forward tests, bar by bar.
         excess: of them over holding, what the score is made of; none of what as good as holds; and
         excess_blocks: its Sharpe ratio in each fold, None from the one on in which the account was lost.
         periods_per_year: bars a year.
@@ -227,7 +226,7 @@ def tried(strategy: Strategy, grid: GridLike, dataset: Dataset, context: Optimiz
         BacktestError: the engine refuses the strategy, or the history is too short for it.
         MarketError: the registered prices are gone or damaged.
     """
-    found = _tried(
+    return _tried(
         json.dumps(strategy, sort_keys=True),
         json.dumps(grid, sort_keys=True),
         dataset.model_dump_json(),
@@ -236,7 +235,6 @@ def tried(strategy: Strategy, grid: GridLike, dataset: Dataset, context: Optimiz
         context.fill,
         context.seed if combinations(grid) > MOST_CONFIGURATIONS else 0,
     )
-    return replace(found, figures=deepcopy(found.figures))
 
 
 class Beside(NamedTuple):
