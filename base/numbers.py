@@ -17,11 +17,12 @@ class Numeric(BaseModel):
     def _no_truth_value(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
+        numbers = _numbers(cls)
         # As the word that it is in a file, it is refused by its own field, under its own name.
         changed = {
             name: _spelled(value)
             for name, value in given.items()
-            if name in cls.model_fields and _has_truth_value(value) and name in _numbers(cls)
+            if name in numbers and _has_truth_value(value)
         }
         return {**given, **changed} if changed else given
 

@@ -3,6 +3,7 @@
 import sqlite3
 import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -88,11 +89,37 @@ def _write(task):
 
 def test_many_writers_lose_nothing(tmp_path):
     tasks = [(tmp_path, number) for number in range(6)]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes, ThreadPoolExecutor(3) as pool:
+    with (
+        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes,
+        Ledger(tmp_path).kept_open(),
+        ThreadPoolExecutor(3) as pool,
+    ):
         there = [processes.submit(_write, task) for task in tasks[:3]]
         here = [pool.submit(_write, task) for task in tasks[3:]]
         new = sum(one.result() for one in [*there, *here])
     assert new == Ledger(tmp_path).snapshot("family").trials == 6 * 10 + 10
+
+
+def test_what_a_ledger_that_stays_open_was_told_stands_in_its_file(tmp_path):
+    file = tmp_path / "ledger.sqlite"
+    with Ledger(tmp_path).kept_open():
+        put(tmp_path, ["a"])
+        with pytest.raises(MarketError, match="unusable_ledger"):
+            put(tmp_path, ["b", "c"], source=None)
+        assert put(tmp_path, ["b"]) == 1
+        with closing(sqlite3.connect(file)) as other:  # before anything is closed
+            assert other.execute("SELECT COUNT(*) FROM trials").fetchone() == (2,)
+    assert not [*tmp_path.glob("ledger.sqlite-*")]
+
+
+@pytest.mark.posix
+def test_a_ledger_that_stays_open_follows_the_name_of_its_file(tmp_path):
+    file = tmp_path / "ledger.sqlite"
+    with Ledger(tmp_path).kept_open():
+        put(tmp_path, ["a"])
+        file.rename(tmp_path / "elsewhere")
+        assert put(tmp_path, ["a", "b"]) == 2
+    assert Ledger(tmp_path).snapshot("family").trials == 2
 
 
 def test_blocks_come_back_as_written_and_only_those_of_the_same_rows(tmp_path):
