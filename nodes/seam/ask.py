@@ -222,7 +222,8 @@ class _Asking(Generic[T]):
         question, self.repairs = self.question, frozenset()
         given = question.policy(question.evidence).model_dump_json()
         value, complaints = self._fitted(given, question.schema if question.words_only else question.shown)
-        if wrong := complaints if value is None else question.check(value):
+        wrong = complaints if value is None else question.check(value)
+        if value is None or wrong:
             raise PolicyError("invalid_policy_answer", role=question.role, errors="; ".join(wrong))
         self._tried(RULES, time.perf_counter() - begun)
         return value
