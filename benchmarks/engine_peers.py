@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import json
-import resource
 import sys
 import time
 import warnings
@@ -19,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from benchmarks.memory import peak_mib
 
 warnings.filterwarnings("ignore")  # the peers' own, about their dependencies
 
@@ -168,7 +169,7 @@ def main() -> None:
                     "seconds": float(np.median(taken)),
                     "least": min(taken),
                     "kernel_seconds": float(np.median(kernels)),
-                    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                    "megabytes": peak_mib(),
                     "total_return": returns,
                     "n_trades": trades,
                 }

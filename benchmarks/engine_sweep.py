@@ -139,11 +139,7 @@ def seconds(work: Callable[[], object], runs: int) -> tuple[float, float]:
 def peak(code: str) -> list[str]:
     """What a fresh process prints that runs some code, and the megabytes of its largest resident memory."""
     told = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"{code}\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)",
-        ],
+        [sys.executable, "-c", f"{code}\nfrom benchmarks.memory import peak_mib; print(peak_mib())"],
         check=True,
         capture_output=True,
         text=True,
@@ -268,10 +264,10 @@ def peers(python: str, runs: int) -> None:
             times=df.index.as_unit("ns").asi8,
             pairs=table[["fast_period", "slow_period"]].to_numpy(),
         )
-        script = Path(__file__).with_name("engine_peers.py")
         told = subprocess.run(
-            [python, str(script), str(work), str(runs)],
+            [python, "-m", "benchmarks.engine_peers", str(work), str(runs)],
             check=True,
+            cwd=Path(__file__).parents[1],
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from benchmarks.memory import peak_mib
 from graphs.ensemble import graph
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
@@ -182,7 +182,7 @@ def back_run(hours: int, parent: str | None) -> bool:
         seconds = time.perf_counter() - begun
         size = sum(path.stat().st_size for path in (home / "llm_summary").rglob("*.json")) / 2**20
     used = 1000 * (time.process_time() - used) / hours
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    peak = peak_mib()
     print(f"published {found.published}, empty {found.empty}")
     print(f"in all {seconds / 60:.1f} minutes; memory at its peak {peak:.0f} MiB")
     print(f"{1000 * seconds / hours:.1f} ms an hour of history, {used:.1f} ms of them at work")

@@ -6,7 +6,7 @@
 `benchmarks.hostile` makes up input that means harm; here something valid is taken (what people write, files
 that pandas wrote, the record of a run of ours, requests for our pages) and changed: its bytes, its words (by
 a dictionary of each reader's own), and where it is JSON its values. Each input is made from a seed. Every
-kind has the same time, and `--inputs` at most.
+kind has the same processor time, `--seconds` in all, and `--inputs` at most.
 
 A crash is any exception that is not typed (`base.errors.TypedError`), an accepted condition whose canonical
 form does not read as itself, and a page that fails; slow is more than a second of processor time. Of each
@@ -31,7 +31,6 @@ import platform
 import random
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -41,6 +40,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial, reduce
+from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -75,6 +75,9 @@ from threadx.command import main as threadx
 from threadx.web.listing import read_outcome
 from threadx.web.site import build_site
 from vault.readers.prices import read_prices
+
+_MEMORY = Path("/dev/shm")
+"""Where the system has it: a disk would take most of the time of short inputs."""
 
 LARGEST = 200_000
 """Bytes of an input; repetitions would double it without end."""
@@ -115,12 +118,14 @@ class Reader:
         words: that mean something in it.
         read: reads one input.
         json: how its JSON is written: not at all, whole or a value a line.
+        rooms: of ours that read it; their lines guide atheris.
     """
 
     corpus: Sequence[bytes]
     words: Sequence[bytes]
     read: Callable[[bytes], None]
     json: str = ""
+    rooms: tuple[str, ...] = ()
 
 
 def _slice(dice: random.Random, content: bytes) -> tuple[int, int]:
@@ -483,9 +488,12 @@ def _answers(events: Sequence[Any]) -> list[Any]:
     ]
 
 
-def readers(folder: Path) -> dict[str, Reader]:
-    """Everybody, in a data folder that has what `recorded` leaves."""
-    record = RunRecord(folder, "one")
+def readers(folder: Path, kinds: Sequence[str]) -> dict[str, Reader]:
+    """Those of some kinds, in a data folder that has what `recorded` leaves if `RECORDED` has one of them."""
+    return {kind: _MADE[kind](folder) for kind in kinds}
+
+
+def _phrases(folder: Path) -> Reader:
     spoken = [
         word.encode() for word in (*PHRASES, *SIGNS, "at entry", "rising", "ago", "its", "n", "4h", "[")
     ]
@@ -494,65 +502,93 @@ def readers(folder: Path) -> dict[str, Reader]:
         *UNDERSTOOD,
         *REFUSED,
     ]
-    frame = made_up_prices(rows=12)  # what is asked of a file is asked of every row
-    columns = [b"open", b"date", b"2024-01-01", b"1,5", b";", b",", b"\t", b"null", b"-", b"T00:00:00Z"]
-    parquet = io.BytesIO()
-    frame.to_parquet(parquet)
-    plain = frame.reset_index(names="time")
-    found = {
-        "csv": (
-            [plain.to_csv(index=False).encode(), plain.to_csv(index=False, sep=";", decimal=",").encode()],
-            "",
-        ),
-        "json": (
-            [
-                plain.to_json(orient=way, date_format="iso").encode()
-                for way in ("records", "columns", "split")
-            ],
-            "whole",
-        ),
-        "parquet": ([parquet.getvalue()], ""),
-    }
-    events = [json.loads(line) for line in record.events_path.read_bytes().splitlines()]
-    answers = [json.dumps(one) for one in _answers(events)]
-    answers += [f"<think>so</think>\nHere:\n```json\n{answer}\n```\nDone." for answer in answers]
-    settings = [{"analyst": ["rules"], "deadlines": "hosted=30, local=900", "allow_code": False}]
-    given = OptimizationContext(home=str(folder)).model_dump(mode="json")
-    names = sorted({key.encode() for event in events for key in event["data"]})
-    return {
-        "phrases": Reader([one.encode() for one in conditions], spoken, _condition),
-        **{
-            kind: Reader(corpus, columns, partial(_prices, f"a.{kind}", folder), written)
-            for kind, (corpus, written) in found.items()
-        },
-        "answers": Reader(
-            [one.encode() for one in answers], [b"```", b"</think>", b"7/10", b"45 %", b"{"], _answer, "whole"
-        ),
-        **{
-            name.partition(".")[0]: Reader(
-                [(record.folder / name).read_bytes()],
-                names,
-                partial(_run_file, name, record),
-                "lines" if name.endswith("l") else "whole",
-            )
-            for name in ("events.jsonl", "result.json", "run.json")
-        },
-        "settings": Reader(
-            [json.dumps(one).encode() for one in settings],
-            [name.encode() for name in sorted(SETTINGS)],
-            partial(_settings, _made(folder / "chosen")),
-            "whole",
-        ),
-        "context": Reader(
-            [json.dumps(given).encode()], [b"rules", b"true"], partial(_given, folder), "whole"
-        ),
-        "routes": Reader(
-            _requests(),
-            [*_WORDS_OF_ADDRESSES, *(query.partition("=")[0].encode() for query in _QUERIES)],
-            _pages(folder).read,
-        ),
-    }  # fmt: skip
+    return Reader([one.encode() for one in conditions], spoken, _condition, rooms=("backtest.language",))
 
+
+def _price_reader(kind: str, folder: Path) -> Reader:
+    frame = made_up_prices(rows=12)  # what is asked of a file is asked of every row
+    plain = frame.reset_index(names="time")
+    match kind:
+        case "csv":
+            comma = plain.to_csv(index=False, sep=";", decimal=",")
+            corpus = [plain.to_csv(index=False).encode(), comma.encode()]
+        case "json":
+            ways = ("records", "columns", "split")
+            corpus = [plain.to_json(orient=way, date_format="iso").encode() for way in ways]
+        case _:
+            parquet = io.BytesIO()
+            frame.to_parquet(parquet)
+            corpus = [parquet.getvalue()]
+    columns = [b"open", b"date", b"2024-01-01", b"1,5", b";", b",", b"\t", b"null", b"-", b"T00:00:00Z"]
+    read = partial(_prices, f"a.{kind}", folder)
+    rooms = ("vault.readers", "backtest.data")
+    return Reader(corpus, columns, read, "whole" if kind == "json" else "", rooms)
+
+
+def _events(folder: Path) -> list[Any]:
+    return [json.loads(line) for line in RunRecord(folder, "one").events_path.read_bytes().splitlines()]
+
+
+def _answer_reader(folder: Path) -> Reader:
+    answers = [json.dumps(one) for one in _answers(_events(folder))]
+    answers += [f"<think>so</think>\nHere:\n```json\n{answer}\n```\nDone." for answer in answers]
+    words = [b"```", b"</think>", b"7/10", b"45 %", b"{"]
+    return Reader(
+        [one.encode() for one in answers],
+        words,
+        _answer,
+        "whole",
+        ("providers.extraction", "nodes.seam.reading", "nodes.optimization.schemas"),
+    )
+
+
+def _run_reader(name: str, folder: Path) -> Reader:
+    record = RunRecord(folder, "one")
+    names = sorted({key.encode() for event in _events(folder) for key in event["data"]})
+    read = partial(_run_file, name, record)
+    lines = "lines" if name.endswith("l") else "whole"
+    return Reader(
+        [(record.folder / name).read_bytes()],
+        names,
+        read,
+        lines,
+        ("record", "reports", "threadx.web.listing"),
+    )
+
+
+def _settings_reader(folder: Path) -> Reader:
+    chosen = {"analyst": ["rules"], "deadlines": "hosted=30, local=900", "allow_code": False}
+    (place := folder / "chosen").mkdir()
+    words = [name.encode() for name in sorted(SETTINGS)]
+    return Reader([json.dumps(chosen).encode()], words, partial(_settings, place), "whole", ("nodes",))
+
+
+def _context_reader(folder: Path) -> Reader:
+    given = OptimizationContext(home=str(folder)).model_dump(mode="json")
+    return Reader(
+        [json.dumps(given).encode()], [b"rules", b"true"], partial(_given, folder), "whole", ("nodes",)
+    )
+
+
+def _page_reader(folder: Path) -> Reader:
+    words = [*_WORDS_OF_ADDRESSES, *(query.partition("=")[0].encode() for query in _QUERIES)]
+    return Reader(_requests(), words, _pages(folder).read, rooms=("record", "reports", "threadx.web"))
+
+
+_MADE: dict[str, Callable[[Path], Reader]] = {
+    "phrases": _phrases,
+    **{kind: partial(_price_reader, kind) for kind in ("csv", "json", "parquet")},
+    "answers": _answer_reader,
+    **{
+        name.partition(".")[0]: partial(_run_reader, name)
+        for name in ("events.jsonl", "result.json", "run.json")
+    },
+    "settings": _settings_reader,
+    "context": _context_reader,
+    "routes": _page_reader,
+}
+RECORDED = frozenset({"answers", "events", "result", "run", "routes"})
+"""Kinds that begin with what a run of ours has left."""
 
 _WORDS_OF_ADDRESSES = (
     *(
@@ -585,20 +621,10 @@ _WORDS_OF_ADDRESSES = (
     *(b"content-type:", b"content-length:", b"transfer-encoding: chunked", b"--x", b"\r\n", b"%F0%9F%98%80"),
 )
 
-KINDS = (
-    *("phrases", "csv", "json", "parquet", "answers", "events", "result", "run", "settings", "context"),
-    "routes",
-)
 
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-def tried(reader: Reader, seeds: range, until: float) -> Count:
-    """Inputs of one reader by their seeds, until there are no more or the time is over."""
-    return count(lambda seed: told(lambda: reader.read(made(reader, seed))), seeds, until)
+def tried(reader: Reader, seeds: range, seconds: float) -> Count:
+    """Inputs of one reader by their seeds, until there are no more or the processor time is over."""
+    return count(lambda seed: told(lambda: reader.read(made(reader, seed))), seeds, seconds)
 
 
 def _crashes_alike(reader: Reader, what: str, content: bytes) -> bool:
@@ -617,12 +643,12 @@ _here: dict[str, Reader] = {}
 """Of a process that tries."""
 
 
-def _ready(template: Path) -> None:
+def _ready(template: Path, kinds: Sequence[str]) -> None:
     """Everybody in this process's own copy of the folder; what is loaded once is no input's fault."""
     assert conftest.LOCAL, "imported for the environment that it clears"
     folder = template.with_name(f"{template.name}-{os.getpid()}")
     shutil.copytree(template, folder)
-    _here.update(readers(folder))
+    _here.update(readers(folder, kinds))
     for reader in _here.values():
         for content in reader.corpus:
             with contextlib.suppress(TypedError):
@@ -630,7 +656,7 @@ def _ready(template: Path) -> None:
 
 
 def _tried_here(kind: str, seeds: range, seconds: float) -> Count:
-    return tried(_here[kind], seeds, time.monotonic() + seconds)
+    return tried(_here[kind], seeds, seconds)
 
 
 def _smallest_here(kind: str, seed: int, what: str) -> bytes:
@@ -656,7 +682,7 @@ def try_all(chosen: argparse.Namespace, kinds: Sequence[str], template: Path) ->
     """Every kind for as long, in several processes, told as it ends; whether all is well."""
     inputs, worked, failed = 0, 0.0, False
     apart = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(chosen.processes, apart, _ready, (template,)) as pool:
+    with ProcessPoolExecutor(chosen.processes, apart, _ready, (template, kinds)) as pool:
         for kind in kinds:
             last, seconds = chosen.seed + chosen.inputs, chosen.seconds / len(kinds)
             going = [
@@ -675,62 +701,61 @@ def try_all(chosen: argparse.Namespace, kinds: Sequence[str], template: Path) ->
     return not failed
 
 
-_WATCHED = (
-    "backtest.language",
-    "nodes",
-    "providers.extraction",
-    "record",
-    "reports",
-    "threadx.web",
-    "vault.readers",
-)
-"""Rooms whose lines guide atheris."""
-
-
-def _functions() -> list[tuple[Any, str, FunctionType]]:
-    """Functions and methods of the watched rooms: (where it stands, its name, itself)."""
-    found: list[tuple[Any, str, FunctionType]] = []
+def functions(rooms: tuple[str, ...]) -> list[FunctionType]:
+    """Functions and methods of modules whose names begin so, without what only stands there by an import."""
+    found: list[FunctionType] = []
     for name, module in sorted(sys.modules.items()):
-        if name.startswith(_WATCHED):
-            holders = [module, *(one for one in vars(module).values() if isinstance(one, type))]
+        if name.startswith(rooms):
+            own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
             found += [
-                (holder, called, one)
-                for holder in holders
-                if holder is module or holder.__module__ == name
-                for called, one in list(vars(holder).items())
+                one
+                for holder in (module, *own)
+                for one in vars(holder).values()
                 if isinstance(one, FunctionType) and one.__module__ == name
             ]
     return found
 
 
-def guide(chosen: argparse.Namespace, kind: str, template: Path) -> int:
-    """Let atheris choose what to change; does not return but by the end of the process."""
-    try:
-        import atheris  # noqa: PLC0415 only where it is asked for: it has no wheel for Windows
-    except ImportError:
-        print("atheris is not installed; on Linux and macOS: pip install atheris")
-        return 2
-    _ready(template)
+def guide(seconds: float, seed: int, kind: str, template: Path) -> None:
+    """Let atheris choose what to change; returns by the end of this process alone."""
+    import atheris  # noqa: PLC0415 only where it is asked for: it has no wheel for Windows
+
+    _ready(template, [kind])
     reader = _here[kind]
-    for holder, called, function in _functions():
-        setattr(holder, called, atheris.instrument_func(function))
-    seeds = template.with_name("seeds")
-    seeds.mkdir()
+    watched = functions(reader.rooms)
+    for function in watched:
+        atheris.instrument_func(function)
+    print(
+        f"{kind}: {len(watched)} functions of {', '.join(reader.rooms)} tell which lines are reached",
+        flush=True,
+    )
+    (seeds := template.with_name(f"seeds-{kind}")).mkdir()
     for number, content in enumerate(reader.corpus):
         (seeds / str(number)).write_bytes(content)
 
     def change(content: bytes, most: int, seed: int) -> bytes:
         return changed(random.Random(seed), content, reader)[:most]
 
-    arguments = [f"-max_total_time={chosen.seconds:.0f}", f"-seed={chosen.seed}", f"-max_len={LARGEST}"]
+    arguments = [f"-max_total_time={seconds:.0f}", f"-seed={seed}", f"-max_len={LARGEST}"]
     arguments += ["-timeout=30", f"-artifact_prefix={Path.cwd() / 'crash-'}", "-print_final_stats=1"]
     atheris.Setup(
-        [sys.argv[0], *arguments, str(seeds)],
+        ["fuzz", *arguments, str(seeds)],
         lambda content: told(lambda: reader.read(content)),
         custom_mutator=change,
     )
     atheris.Fuzz()
-    return 0
+
+
+def guide_all(chosen: argparse.Namespace, kinds: Sequence[str], template: Path) -> bool:
+    """Every kind in a process of its own, one after the other; whether all ended well."""
+    codes = []
+    for kind in kinds:
+        given = (chosen.seconds / len(kinds), chosen.seed, kind, template)
+        child = multiprocessing.get_context("spawn").Process(target=guide, args=given)
+        child.start()
+        child.join()
+        codes.append(child.exitcode)
+    return not any(codes)
 
 
 def main() -> int:
@@ -739,23 +764,21 @@ def main() -> int:
     options.add_argument("--inputs", type=int, default=1_000_000, help="of each kind at most")
     options.add_argument("--seconds", type=float, default=300.0)
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--only", default=",".join(KINDS))
+    options.add_argument("--only", default=",".join(_MADE))
     options.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options.add_argument("--guided", action="store_true")
     chosen = options.parse_args()
     kinds = chosen.only.split(",")
     print(f"{platform.python_version()} on {platform.system()}, seeds from {chosen.seed}", flush=True)
-    if chosen.guided and len(kinds) > 1:
-        each = ["--guided", "--seconds", str(chosen.seconds / len(kinds)), "--seed", str(chosen.seed)]
-        command = [sys.executable, "-m", "benchmarks.fuzz", *each, "--only"]
-        return max(subprocess.run([*command, kind], check=False).returncode for kind in kinds)
-    with tempfile.TemporaryDirectory() as name:
+    if chosen.guided and find_spec("atheris") is None:
+        print("atheris is not installed; on Linux and macOS: pip install atheris")
+        return 2
+    with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as name:
         template = Path(name) / "home"
         template.mkdir()
-        recorded(template)
-        if chosen.guided:
-            return guide(chosen, kinds[0], template)
-        return int(not try_all(chosen, kinds, template))
+        if RECORDED & {*kinds}:
+            recorded(template)
+        return int(not (guide_all if chosen.guided else try_all)(chosen, kinds, template))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 from pydantic import ValidationError
 
 from backtest.language.functions import FUNCTIONS, SERIES
@@ -42,6 +41,7 @@ from backtest.presets import PRESETS
 from backtest.strategy import StrategySpec
 from base.errors import TypedError
 from base.json_files import parse_json
+from benchmarks.memory import peak_mib
 from nodes.given import read_input
 from nodes.optimization.schemas import Analysis
 from nodes.optimization.state import OptimizationInput
@@ -353,11 +353,11 @@ def fault(error: BaseException) -> str:
     return f"{type(error).__name__} {Path(last.filename).name}:{last.lineno}"
 
 
-def count(attempt: Callable[[int], TypedError | None], seeds: range, until: float = math.inf) -> Count:
-    """Cases by their seeds, until there are no more or the time is over."""
+def count(attempt: Callable[[int], TypedError | None], seeds: range, seconds: float = math.inf) -> Count:
+    """Cases by their seeds, until there are no more or they have had so much processor time."""
     found = Count()
     for seed in seeds:
-        if time.monotonic() > until:
+        if found.seconds > seconds:
             break
         begun = time.process_time()
         try:
@@ -377,17 +377,6 @@ def count(attempt: Callable[[int], TypedError | None], seeds: range, until: floa
     return found
 
 
-def peak_mib() -> float:
-    """The most memory that this process has had so far; what it has, where the system tells no more."""
-    told = psutil.Process().memory_info()
-    try:
-        with open("/proc/self/status", encoding="ascii") as status:
-            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-        return peak / 1024
-    except OSError:
-        return float(getattr(told, "peak_wset", told.rss)) / 1024**2
-
-
 def main() -> int:
     """Count, and say what was found."""
     reader = argparse.ArgumentParser()
@@ -401,8 +390,7 @@ def main() -> int:
     before, failed = peak_mib(), False
     print(f"{platform.python_version()} on {platform.system()}, seeds from {chosen.seed}")
     for kind in kinds:
-        until = time.monotonic() + chosen.seconds / len(kinds)
-        found = count(partial(case, kind), range(chosen.seed, sys.maxsize), until)
+        found = count(partial(case, kind), range(chosen.seed, sys.maxsize), chosen.seconds / len(kinds))
         print(f"{kind}: {found}, memory grown by {peak_mib() - before:.0f} MiB")
         for what, times in found.untyped.most_common():
             print(f"  untyped: {what}: {times}, for example seed {found.seeds[what]}")

@@ -3,6 +3,9 @@
 import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 
 import click
 import pytest
@@ -43,6 +46,17 @@ def test_a_unit_starts_a_command_that_there_is_and_writes_in_its_folder_alone(un
     assert f"THREADX_HOME=/var/lib/{found['StateDirectory']}" in found["Environment"].split()
     assert (found["ProtectSystem"], found["NoNewPrivileges"]) == ("strict", "yes")
     assert (found["User"], found["CapabilityBoundingSet"]) == ("threadx", "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_systemd_knows_every_setting_of_the_units(tmp_path):
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8").replace("/opt/threadx/.venv/bin/threadx", sys.executable)
+        (tmp_path / unit.name).write_text(text, encoding="utf-8")
+    units = [str(tmp_path / unit.name) for unit in UNITS]
+    told = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    complaints = [line for line in told.stderr.splitlines() if any(unit.name in line for unit in UNITS)]
+    assert (told.returncode, complaints) == (0, [])
 
 
 def test_the_containers_start_commands_that_there_are_and_are_asked_where_they_answer():

@@ -19,6 +19,7 @@ PLAYED = PROJECT / "tests" / "as_windows"
 PORTABLE = (
     *("threadx/web/processes.py", "threadx/console.py", "base/files.py", "base/bounded_child.py"),
     *("base/children.py", "base/cores.py", "backtest/cage/child.py", "backtest/cage/trying.py"),
+    *("benchmarks/memory.py", "benchmarks/under_fire.py"),
 )
 """The files that know how systems differ; what they do elsewhere is named under a test of `sys.platform`."""
 

@@ -164,6 +164,34 @@ def test_every_graph_is_a_tool_for_an_assistant_that_speaks_mcp(server: Server) 
     assert wrong.is_error  # of an error the server tells an assistant the class alone
 
 
+def test_every_graph_is_an_agent_that_speaks_a2a_and_takes_its_form_as_data(
+    server: Server, client: SyncLangGraphClient
+) -> None:
+    """No graph of ours holds a conversation: prose is refused with what is lacking, data are its input."""
+
+    def answer(graph: str, part: dict[str, Any]) -> Any:
+        message = {"messageId": "1", "role": "ROLE_USER", "parts": [part]}
+        asked = {"message": message, "context": {"analyst": ["rules"]}}
+        call = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": asked}
+        address = f"{server.url}/a2a/{assistant(client, graph)}"
+        return httpx.post(address, json=call, headers={"accept": "application/json"}, timeout=300).json()
+
+    told = {found["graph_id"]: found["description"] for found in client.assistants.search()}
+    for graph in ("optimization", "review", "ensemble"):
+        address = f"/a2a/{assistant(client, graph)}"
+        card = httpx.get(f"{server.url}{address}/.well-known/agent-card.json", timeout=60).json()
+        assert (card["name"], card["description"], card["url"]) == (graph, told[graph], server.url + address)
+        assert "data" in card["skills"][0]["metadata"]["inputSchema"]["properties"]
+        assert "messages" in answer(graph, {"text": "Is it any good?"})["error"]["message"]
+
+    done = answer("review", {"data": {"data": PRICES, "run": "by-a2a"}})["result"]["task"]
+    assert done["status"]["state"] == "TASK_STATE_COMPLETED"
+    assert RunRecord(server.home, "by-a2a").result()["status"] == "finished"
+    assert "by-a2a" in done["artifacts"][0]["parts"][0]["text"]
+    wrong = answer("review", {"data": {"data": PRICES, "strategyy": "rsi"}})["result"]["task"]
+    assert wrong["status"]["state"] == "TASK_STATE_FAILED"
+
+
 @pytest.mark.parametrize("graph", ["optimization", "review", "ensemble"])
 @pytest.mark.parametrize("form", ["input_schema", "context_schema", "output_schema"])
 def test_every_field_of_a_form_has_a_title_and_a_help_text(

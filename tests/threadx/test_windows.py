@@ -68,12 +68,12 @@ def found_in(files: list[Path], look: Callable[[Path], list[Any]]) -> dict[str, 
     return {path.relative_to(PROJECT).as_posix(): found for path in files if (found := look(path))}
 
 
-@pytest.mark.parametrize("room", [*OURS, "docs", "examples", "tests", "notebooks"])
+@pytest.mark.parametrize("room", [*OURS, "benchmarks", "docs", "examples", "tests", "notebooks"])
 def test_text_is_read_and_written_as_utf8(room: str) -> None:
     assert found_in(sources(room), lambda path: list(unencoded(parsed(path)))) == {}
 
 
-@pytest.mark.parametrize("room", OURS)
+@pytest.mark.parametrize("room", [*OURS, "benchmarks"])
 def test_no_source_names_what_windows_does_not_have(room: str) -> None:
     def look(path: Path) -> list[str]:
         asked = ["sys.platform"] if "sys.platform" in path.read_text(encoding="utf-8") else []

@@ -33,7 +33,7 @@ def decimal_mark(columns: Sequence[pd.Series], *, doubtful: bool) -> Decimal:
     Raises:
         MarketError: `unclear_decimal`: 1,234 everywhere may be a thousand or a little more than one.
     """
-    if not doubtful and all(_is_plain(column) for column in columns):
+    if not doubtful and all(plain_numbers(column) is not None for column in columns):
         return "."
     cells = pd.concat([pd.Series(pd.unique(column)) for column in columns]).astype("string").str.strip()
     cells = _without(_without(cells, _SPACES), _CURRENCY)
@@ -81,14 +81,14 @@ def read_numbers(
     """
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    text = column.astype("string").str.strip()
+    text = column.astype("string")
+    if decimal == "." and (figures := plain_numbers(text)) is not None:
+        return figures
+    text = text.str.strip()
     blank = text.isna() | text.str.lower().isin(BLANKS)
     text = text.mask(blank)
-    if decimal == ".":
-        try:
-            return _cast(text)
-        except pa.ArrowInvalid:
-            pass
+    if decimal == "." and (figures := plain_numbers(text)) is not None:
+        return figures
     other = "," if decimal == "." else "."
     plain = _without(_without(text, _SPACES), _CURRENCY)
     factors = np.ones(len(plain))
@@ -108,13 +108,12 @@ def read_numbers(
     return np.asarray(_cast(plain) * factors)
 
 
-def _is_plain(column: pd.Series) -> bool:
-    """Whether a column holds nothing but figures as programs write them."""
+def plain_numbers(column: pd.Series) -> NDArray[np.float64] | None:
+    """Values of text that holds nothing but figures as programs write them; None of any other."""
     try:
-        _cast(column.astype("string"))
+        return _cast(column.astype("string"))
     except pa.ArrowInvalid:
-        return False
-    return True
+        return None
 
 
 def _without(cells: pd.Series, pattern: str) -> pd.Series:

@@ -25,7 +25,7 @@ from base.labels import shown
 from vault.errors import MarketError
 from vault.readers import columns
 from vault.readers.columns import PRICE_ROLES, base_volume, order_of, plain, roles
-from vault.readers.numerals import BLANKS, decimal_mark, read_numbers
+from vault.readers.numerals import BLANKS, decimal_mark, plain_numbers, read_numbers
 from vault.readers.options import Decimal, Notice, Reading
 from vault.readers.text_tables import is_date, is_figure
 from vault.readers.time_layouts import joined, read_text_times
@@ -227,8 +227,8 @@ def _data_rows(cells: pd.DataFrame, found: dict[str, int], table: Table) -> NDAr
     column = cells.iloc[:, found["open"]]
     if pd.api.types.is_numeric_dtype(column) or not len(cells):
         return keep
-    text = column.astype("string").str.strip()
-    if table.named:
+    if table.named and plain_numbers(column) is None:
+        text = column.astype("string").str.strip()
         name = plain(cells.columns[found["open"]])
         suspects = np.flatnonzero(text.str.match(r"[^\d.,+-]").fillna(False).to_numpy(dtype=bool))
         headers = np.array([row for row in suspects if plain(text.iloc[row]) == name], dtype=np.int64)

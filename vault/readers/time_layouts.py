@@ -47,6 +47,8 @@ _LAYOUTS = (
     r"(?P<first>\d{1,2})[-./ ]{1,2}(?P<month>[^\W\d_]{3,9})\.?[-./ ,]+(?P<third>\d{4}|\d{2})" + _CLOCK,
     r"(?P<month>[^\W\d_]{3,9})\.? (?P<first>\d{1,2}),? (?P<third>\d{4})" + _CLOCK,
 )
+_ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?:Z|[+-]\d{2}:?\d{2})?"
+"""As programs write them: nothing to mend."""
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})[ -](\d{1,2}:\d{2}(?::\d{2})?)$"
 """As Interactive Brokers writes them."""
 
@@ -66,6 +68,8 @@ def read_text_times(cells: pd.Series, time_format: str | None, notices: list[Not
         MarketError: `unclear_dates`, `unmatched_format`.
         PriceError: `bad_time` and what `backtest.data.times.read_times` refuses.
     """
+    if time_format is None and isinstance(cells.dtype, pd.StringDtype) and _is_iso(cells):
+        return read_times(cells)
     cells = _with_points(cells)
     if time_format is not None:
         return _told(cells, time_format)
@@ -93,6 +97,11 @@ def read_text_times(cells: pd.Series, time_format: str | None, notices: list[Not
             code = "whole_dates" if found.tz is None else "epochs"
             notices.append(Notice(code=code, fields={"value": first, "time": found[0].isoformat()}))
     return found
+
+
+def _is_iso(cells: pd.Series) -> bool:
+    """Whether every cell is a time as programs write them; most tables tell it by their first one."""
+    return bool(cells.iloc[:1].str.fullmatch(_ISO).all() and cells.str.fullmatch(_ISO).fillna(False).all())
 
 
 def _with_points(cells: pd.Series) -> pd.Series:
