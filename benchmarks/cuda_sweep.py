@@ -13,13 +13,13 @@ Without a card it says so and ends with exit code 2: nothing is measured.
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 import time
 from typing import Any
 
 import numpy as np
+import psutil
 from numba import cuda
 
 from backtest import Costs, Engine, StrategySpec, sweep
@@ -49,7 +49,7 @@ def main() -> int:
         return 2
     card: Any = executor(engine).card
     print(f"{cuda.get_current_device().name.decode()}, {bandwidth() / 1e9:,.0f} GB/s; {platform.machine()}, "
-          f"{usable_cores()} cores, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+          f"{usable_cores()} cores, load {psutil.getloadavg()[0]:.1f}")  # fmt: skip
     spent, moved, kernel = [0.0], [0], card.trade_many
 
     def timed(history: Any, words: Any, rows: Any, *rest: Any) -> None:

@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from backtest import Costs, StrategySpec, run_backtest, sweep, sweep_to_parquet
 from benchmarks.engine_shapes import LENGTHS, report_shapes
@@ -318,7 +319,7 @@ def main() -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "pandas"))
     print(
         f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, {packages}; load {os.getloadavg()[0]:.1f}"
+        f"Python {platform.python_version()}, {packages}; load {psutil.getloadavg()[0]:.1f}"
     )
     if chosen.shapes or chosen.only:
         report_shapes(prices, chosen.runs, chosen.only, tuple(chosen.bars))

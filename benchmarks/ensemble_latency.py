@@ -203,7 +203,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"langgraph {versions()['langgraph']}; load {os.getloadavg()[0]:.1f}"
+        f"langgraph {versions()['langgraph']}; load {psutil.getloadavg()[0]:.1f}"
     )
     kept = back_run(arguments.back_run, arguments.folder) if arguments.back_run else latency(arguments.runs)
     sys.exit(0 if kept else 1)

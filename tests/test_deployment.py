@@ -54,7 +54,8 @@ def test_systemd_knows_every_setting_of_the_units(tmp_path):
         text = unit.read_text(encoding="utf-8").replace("/opt/threadx/.venv/bin/threadx", sys.executable)
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
     units = [str(tmp_path / unit.name) for unit in UNITS]
-    told = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    command = ["systemd-analyze", "verify", *units]
+    told = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     complaints = [line for line in told.stderr.splitlines() if any(unit.name in line for unit in UNITS)]
     assert (told.returncode, complaints) == (0, [])
 

@@ -67,12 +67,7 @@ def read_times(values: pd.Series | pd.Index) -> pd.DatetimeIndex:
         return numeric_times(series)
     text = series.astype("string").str.strip()
     if len(text) and text.str.fullmatch(_NUMBER).fillna(False).all():
-        whole = not text.str.contains(".", regex=False).any()
-        return numeric_times(
-            pd.Series(pd.to_numeric(text, errors="coerce").to_numpy())
-            if not whole
-            else pd.Series([int(one) for one in text])
-        )
+        return numeric_times(pd.Series(pd.to_numeric(text, errors="coerce").to_numpy()))
     offset = text.str.contains(_OFFSET, case=False).fillna(False).to_numpy(dtype=bool)
     aware = bool(offset.any())
     if aware and not offset.all():

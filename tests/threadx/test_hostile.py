@@ -19,7 +19,7 @@ from backtest.language.parser import LONGEST_EXPRESSION, parse
 from backtest.strategy import StrategySpec
 from base.errors import TypedError
 from base.json_files import DEEPEST, LARGEST
-from benchmarks.fuzz import Pages, Reader, made, smallest, tried
+from benchmarks.fuzz import Pages, Reader, functions, made, readers, smallest, tried
 from benchmarks.hostile import KINDS, case, count
 from threadx.command import main
 from vault.errors import MarketError
@@ -49,6 +49,15 @@ def test_fuzzing_finds_a_crash_again_by_its_seed_and_makes_it_smaller() -> None:
     assert crashes(made(reader, seed))
     assert sorted(smallest(made(reader, seed), crashes)) == sorted(b"7x")
     assert found.untyped.total() < found.cases == 300
+
+
+@pytest.mark.parametrize("kind", ["phrases", "csv", "settings"])
+def test_a_reader_is_made_alone_and_the_rooms_that_guide_it_have_functions(kind: str, tmp_path: Path) -> None:
+    ((made_kind, reader),) = readers(tmp_path, [kind]).items()
+    assert made_kind == kind
+    assert tried(reader, range(20), math.inf).untyped == {}
+    for room in reader.rooms:
+        assert len(functions((room,))) > 20, room
 
 
 def test_a_page_that_fails_is_a_crash_whether_it_raises_or_writes_it_down() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backtest.data.times import epochs, excel_times, read_times, refuse
 from backtest.errors import PriceError
 from vault.errors import MarketError
+from vault.readers.numerals import WHITE
 from vault.readers.options import EPOCH_FORMATS, Notice
 
 Integers = NDArray[np.int64]
@@ -49,6 +50,8 @@ _LAYOUTS = (
 )
 _ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?:Z|[+-]\d{2}:?\d{2})?"
 """As programs write them: nothing to mend."""
+_WIDE = f"[{WHITE}]{{2}}|[\t\u00a0\u202f]"
+"""Blanks that are mended: several, or one of another kind."""
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})[ -](\d{1,2}:\d{2}(?::\d{2})?)$"
 """As Interactive Brokers writes them."""
 
@@ -79,7 +82,7 @@ def read_text_times(cells: pd.Series, time_format: str | None, notices: list[Not
         found = read_times(cells)
     else:
         text = cells.astype("string").str.strip()
-        if text.str.contains(r"\s\s|[\t\u00a0\u202f]").fillna(False).any():
+        if text.str.contains(_WIDE).fillna(False).any():
             text = text.str.replace(r"\s+", " ", regex=True)
         text = text.str.replace(_COMPACT, r"\1-\2-\3 \4", regex=True)
         iso = text.str.match(r"(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{8} \d{6}|[+-]?\d+(?:\.\d*)?$)").fillna(
