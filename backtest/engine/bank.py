@@ -64,8 +64,9 @@ CODES = {
 CANCELS = {"cancel_long": CANCEL_LONG, "cancel_short": CANCEL_SHORT}
 _CONTRARY = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-# Periods computed at a time: so many series of a million bars are 64 MB.
-_MOST_LANES = 8
+MOST_LANES = 8
+"""Periods computed at a time: so many series of a million bars are 64 MB."""
+
 _FEWEST_LANES = 4
 
 
@@ -128,6 +129,11 @@ class IndicatorBank:
             bank._conditions.clear()
             bank._uses = Counter({node: bank._uses[node] // 2 for node in bank._known})
 
+    @property
+    def bytes_known(self) -> int:
+        """Bytes of the series of this timeframe."""
+        return sum(values.nbytes for values in self._known.values())
+
     def lanes(self, nodes: Iterable[Node]) -> list[Lanes]:
         """What bound trees need of functions of which several periods cost less together."""
         wanted: dict[tuple[str, Node], set[int]] = {}
@@ -137,8 +143,8 @@ class IndicatorBank:
         found = []
         for (function, series), lengths in wanted.items():
             ordered = tuple(sorted(lengths))
-            for start in range(0, len(ordered), _MOST_LANES):
-                some = ordered[start : start + _MOST_LANES]
+            for start in range(0, len(ordered), MOST_LANES):
+                some = ordered[start : start + MOST_LANES]
                 if len(some) >= _FEWEST_LANES:
                     found.append(Lanes(function, series, some))
         return found

@@ -8,7 +8,8 @@ such rows.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.engine.bank import CODES, calls
+from backtest.engine.bank import CODES, MOST_LANES, calls
 from backtest.engine.executor import Executor, run_pieces
 from backtest.engine.possible import never_true
 from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value
@@ -31,6 +32,8 @@ from backtest.kernels.simulation import (
     STOP_ATR,
     STOP_PERCENT,
     TARGET_ATR,
+    TILE,
+    TOGETHER,
     TRAILING_ATR,
     TRAILING_PERCENT,
     VOLATILITY,
@@ -40,10 +43,11 @@ from backtest.kernels.simulation import (
 )
 from backtest.kernels.words import Words, cross_words, known_words
 from backtest.language.functions import FUNCTIONS, warm_up
-from backtest.language.tree import And, At, Call, Comparison, Node, Or, bind, parameters, walk
+from backtest.language.tree import And, At, Call, Comparison, Node, Or, Own, Series, bind, parameters, walk
 from backtest.presets import PRESETS
 from backtest.strategy import SIDE_AXIS, StrategySpec
 from backtest.types import LEVELS, Risk, Settings, Sizing
+from base.cores import usable_cores
 
 if TYPE_CHECKING:
     from backtest.kernels.device import Card
@@ -64,9 +68,9 @@ DROPPED = (*_COMBINED, *_TOGETHER)
 _UNBOUND, _UNREADABLE, _UNCOVERED = range(3)
 
 MOST_CHUNK = 65_536
-_ROOM_FOR_WORDS = 48 * 2**20
-_ROOM_FOR_SERIES = 2**30
-_ROOM_KEPT = 192 * 2**20
+_ROOM_FOR_WORDS = 24 * 2**20
+_ROOM_FOR_SERIES = 2**29
+_ROOM_KEPT = 48 * 2**20
 _WALKED_AT_A_TIME = 1_024
 
 Whole = NDArray[np.int64]
@@ -98,6 +102,10 @@ class _Tree:
         self.tree = tree
         self.axes = [name for name in axes if name in used]
         self.looks_higher = any(isinstance(part, At) for part in walk(tree))
+        # Bound, it is an array of its own: neither a number nor a column of the prices.
+        self.computed = not isinstance(tree, Series) and any(
+            isinstance(one, At | Call | Own | Series) for one in walk(tree)
+        )
 
     def keys(self, chosen: Mapping[str, Whole], shape: Mapping[str, int], count: int) -> Whole:
         """One number a configuration, equal where every axis it depends on has the same value."""
@@ -247,9 +255,21 @@ class Batch:
     def chunk_size(self) -> int:
         """Combinations at a time so that their series and bits keep within bounds."""
         bars = len(self.market.index)
-        parts = max(1, len(self.parts))
-        room = min(_ROOM_FOR_WORDS // (parts * (bars // 8 + 8)), _ROOM_FOR_SERIES // (parts * bars * 16))
-        return max(1, min(MOST_CHUNK, room))
+
+        def too_many(size: int) -> bool:
+            words = sum(self._versions(part, size) for part in self.parts)
+            series = sum(self._versions(side, size) for side in self._sides.values() if side.computed)
+            return words * (bars // 8 + 8) > _ROOM_FOR_WORDS or series * bars * 8 > _ROOM_FOR_SERIES
+
+        return max(1, bisect_left(range(1, MOST_CHUNK + 1), True, key=too_many))
+
+    def _versions(self, tree: _Tree, size: int) -> int:
+        """How many versions of a tree so many consecutive combinations have at most."""
+        if not tree.axes:
+            return 1
+        names = list(self.axes)
+        inner = math.prod(self.shape[name] for name in names[names.index(tree.axes[-1]) + 1 :])
+        return min(size, (size - 1) // inner + 2, math.prod(self.shape[name] for name in tree.axes))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process, whose other threads have work of their own; what was computed stays here."""
@@ -510,7 +530,8 @@ class Batch:
             for number in range(len(markets)):
                 trade((number, slice(0, count)))
         else:
-            tasks = product(range(len(markets)), _slices(count, self.workers, len(markets)))
+            least = TOGETHER if len(self.market.index) > TILE else 1
+            tasks = product(range(len(markets)), _slices(count, self.workers, len(markets), least))
             run_pieces(trade, tasks, workers=self.workers)
         for number, at in np.argwhere(~settled):
             self._measure(markets[number], kept.chosen, int(at), found[number, at])
@@ -585,10 +606,14 @@ class Batch:
                 silent = np.array([not trades(side, condition) for side in self.axes[SIDE_AXIS]])
                 rows[silent[chosen[SIDE_AXIS]], place] = -1
 
+        before = {
+            row: self._words[self._rows[name]].copy() for name, row in places.items() if name in self._rows
+        }
+        # The bits of the chunk before make room for those of this one, which count once they are written.
+        self._rows, self._words = {}, np.empty((0, 0), dtype=np.uint64)
         words = np.zeros((len(places), (len(self.market.index) + 63) // 64), dtype=np.uint64)
-        for name, row in places.items():
-            if (before := self._rows.get(name)) is not None:
-                words[row] = self._words[before]
+        for row, bits in before.items():
+            words[row] = bits
         self._write_missing(list(missing.values()), words)
         for part, into, first in joins:
             join = np.bitwise_or if isinstance(part.tree, Or) else np.bitwise_and
@@ -607,16 +632,19 @@ class Batch:
         needed = {
             name: {filled[one] for one in calls(bound.node) if one in filled} for name, bound in sides.items()
         }
-        # What needs one group of periods is written while they are at hand in the processor's cache.
+        wanted = [frozenset[int]().union(*(needed[id(one)] for one in work.bounds)) for work in works]
+        held = _held(set(wanted))
+        # What needs one more group of periods is written while they are at hand in the processor's cache.
         alone: list[list[_Missing]] = [[] for _ in lanes]
         others: list[_Missing] = []
-        for work in works:
-            numbers = set().union(*(needed[id(bound)] for bound in work.bounds))
-            (alone[numbers.pop()] if len(numbers) == 1 else others).append(work)
+        for work, numbers in zip(works, wanted, strict=True):
+            further = numbers - held
+            (alone[min(further)] if further else others).append(work)
 
         # Where nothing comes after this chunk, nothing else will ask for these.
-        kept = set(range(len(lanes))) if self.count > self.chunk_size else set()
-        kept.update(number for work in others for bound in work.bounds for number in needed[id(bound)])
+        passing = [number for number in range(len(lanes)) if number not in held]
+        room = _ROOM_KEPT - bank.bytes_known if self.count > self.chunk_size else 0
+        kept = set([*passing, *sorted(held)][: max(0, room) // (MOST_LANES * 8 * bank.size)])
 
         def compute(bound: _Bound) -> None:
             if bound.series is None:
@@ -635,9 +663,10 @@ class Batch:
                         (cross if work.part.crosses else compute)(bound)
                 self._write(work, words)
             # Others may be at work with a side that needs none of these periods.
-            for bound in (bound for work in alone[number] for bound in work.bounds if needed[id(bound)]):
-                bound.series = bound.known = None
-            if number not in kept:
+            for bound in (bound for work in alone[number] for bound in work.bounds):
+                if number in needed[id(bound)]:
+                    bound.series = bound.known = None
+            if number not in kept | held:
                 bank.forget(lanes[number])
 
         def write(piece: slice) -> None:
@@ -650,7 +679,8 @@ class Batch:
             if len(work.bounds) > 1:
                 some = crossing if work.part.crosses else pending
                 some.update((id(bound), bound) for bound in work.bounds)
-        run_pieces(fill, range(len(lanes)), workers=self.workers)
+        run_pieces(fill, sorted(held), workers=self.workers)
+        run_pieces(fill, passing, workers=self.workers)
         # Sides first, each by one thread: conditions that share an average then find it computed.
         run_pieces(cross, crossing.values(), workers=self.workers)
         run_pieces(compute, pending.values(), workers=self.workers)
@@ -658,6 +688,8 @@ class Batch:
         # Only the bank keeps series from one chunk to the next, within its bounds.
         for bound in sides.values():
             bound.series = bound.known = None
+        for number in held - kept:
+            bank.forget(lanes[number])
 
     def _write(self, work: _Missing, words: Words) -> None:
         """Versions of parts as bits, each into its row."""
@@ -724,7 +756,24 @@ def _merged(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {name: chosen.get(name, value) for name, value in own.model_dump().items()}
 
 
-def _slices(count: int, workers: int | None, times: int = 1) -> list[slice]:
-    """Stretches of `count` things, each done `times`: few enough to start cheaply, enough to even out."""
-    step = max(1, min(256, times * count // (8 * (workers or 4)) or 1))
+def _held(wanted: set[frozenset[int]]) -> set[int]:
+    """Groups to hold so that every want of some of them misses one at most: first what most others meet."""
+    held: set[int] = set()
+    while True:
+        met: defaultdict[int, set[int]] = defaultdict(set)
+        for numbers in (numbers - held for numbers in wanted):
+            for number in numbers if len(numbers) > 1 else ():
+                met[number] |= numbers
+        if not met:
+            return held
+        held.add(max(met, key=lambda number: (len(met[number]), -number)))
+
+
+def _slices(count: int, workers: int | None, times: int = 1, least: int = 1) -> list[slice]:
+    """Stretches of `count` things, each done `times`: few enough to start cheaply, enough to even out.
+
+    They are of `least` things where every worker still has one.
+    """
+    workers = workers or usable_cores()
+    step = max(1, min(256, times * count // (8 * workers)), min(least, -(-times * count // workers)))
     return [slice(start, min(count, start + step)) for start in range(0, count, step)]

@@ -298,10 +298,9 @@ def moving_means(values: Floats, lengths: NDArray[np.int64]) -> Floats:
     return out
 
 
-@kernel
 def moving_mean(values: Floats, period: int) -> Floats:
     """`moving_means` of one period."""
-    found: Floats = moving_means(values, np.array([period]))[0]
+    found: Floats = moving_means(values, np.array([period], dtype=np.int64))[0]
     return found
 
 
@@ -352,10 +351,9 @@ def exponential_averages(values: Floats, lengths: NDArray[np.int64]) -> Floats:
     return out
 
 
-@kernel
 def exponential_average(values: Floats, period: int) -> Floats:
     """`exponential_averages` of one period."""
-    found: Floats = exponential_averages(values, np.array([period]))[0]
+    found: Floats = exponential_averages(values, np.array([period], dtype=np.int64))[0]
     return found
 
 
@@ -426,10 +424,9 @@ def relative_strengths(values: Floats, lengths: NDArray[np.int64]) -> Floats:
     return out
 
 
-@kernel
 def relative_strength(values: Floats, period: int) -> Floats:
     """`relative_strengths` of one period."""
-    found: Floats = relative_strengths(values, np.array([period]))[0]
+    found: Floats = relative_strengths(values, np.array([period], dtype=np.int64))[0]
     return found
 
 

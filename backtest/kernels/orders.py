@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backtest.kernels import simulation
-from backtest.kernels.compile import borrowing, over, step
+from backtest.kernels.compile import borrowing, over, part, step
 from backtest.kernels.simulation import (
     _TAKEN,
     BELOW_ONE_UNIT,
@@ -62,7 +62,7 @@ CANCEL_LONG, CANCEL_SHORT = 16, 32
 """Further signals beside those of `simulate`."""
 
 _NONE = -1
-_step, _whole = over(step, simulation), over(borrowing, simulation)
+_step, _part = over(step, simulation), over(part, simulation)
 
 
 class Levels(NamedTuple):
@@ -246,7 +246,7 @@ def _moved(price: float, side: int, impact: float, terms: Terms) -> float:
     return float(price * (1.0 + side * terms.slippage) + side * impact)
 
 
-@_whole
+@_part
 def _closed(
     held: _Holding,
     fixed: _Fixed,
@@ -300,7 +300,7 @@ def _told(levels: Floats, bar: int) -> float:
     return levels[bar] if levels.size > 0 and 0.0 < levels[bar] < np.inf else np.nan
 
 
-@_whole
+@_part
 def _opened(
     held: _Holding,
     order: _Waiting,
@@ -351,7 +351,7 @@ def _opened(
     ), _TAKEN
 
 
-@_whole
+@_part
 def _added(
     held: _Holding, order: _Waiting, fixed: _Fixed, estimates: Estimates, price: float, impact: float
 ) -> _Holding:
@@ -411,7 +411,7 @@ def _added(
     )
 
 
-@_whole
+@_part
 def _part_sold(
     held: _Holding, fixed: _Fixed, trades: Floats, bar: int, exposed: int, price: float, impact: float
 ) -> _Holding:
@@ -500,7 +500,7 @@ def _next_part(held: _Holding, parts: Floats) -> float:
     return float(position.entry + side * position.entry * parts[held.sold, 0] / 100.0)
 
 
-@_whole
+@_part
 def _stopped_behind(
     held: _Holding, fixed: _Fixed, trades: Floats, t: int, filled: float, impact: float
 ) -> _Holding:
@@ -528,7 +528,7 @@ def _without(book: _Book, side: int, cooldown: int) -> _Book:
     )
 
 
-@_whole
+@_part
 def _passed(
     held: _Holding, book: _Book, fixed: _Fixed, trades: Floats, t: int, impact: float
 ) -> tuple[_Holding, _Book]:
@@ -559,7 +559,7 @@ def _met_at_open(book: _Book, opened: float) -> tuple[_Book, int]:
     return _Book(long, short), 1 if buys else -1 if sells else 0
 
 
-@_whole
+@_part
 def _first_of(book: _Book, bars: Bars, t: int) -> tuple[_Book, int, float]:
     """Of a flat account the order that a bar fills behind its open: the side, 0 for none, and the price."""
     buys, sells = _reached(book.long, bars, t), _reached(book.short, bars, t)
@@ -573,7 +573,7 @@ def _first_of(book: _Book, bars: Bars, t: int) -> tuple[_Book, int, float]:
     return book, -1 if sells == sells else 0, sells
 
 
-@_whole
+@_part
 def _behind_open(
     held: _Holding, book: _Book, fixed: _Fixed, trades: Floats, t: int, impact: float, turned: bool
 ) -> tuple[_Holding, int, float]:
@@ -630,7 +630,7 @@ def _counted(refusal: int, refused: Floats) -> None:
         refused[1] += 1.0
 
 
-@_whole
+@_part
 def _filled(
     held: _Holding,
     book: _Book,
@@ -691,7 +691,7 @@ def _quiet(held: _Holding, book: _Book, fixed: _Fixed, t: int, impact: float) ->
     )
 
 
-@_whole
+@_part
 def _lived(
     held: _Holding,
     book: _Book,
@@ -742,7 +742,7 @@ def _may_wait(held: _Holding, side: int, goal: int, may_enter: bool, plan: Plan,
     return may_enter and now != side
 
 
-@_whole
+@over(borrowing, simulation)
 def walk(
     bars: Bars,
     charges: Charges,

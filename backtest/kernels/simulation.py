@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.kernels.compile import borrowing, kernel, step
+from backtest.kernels.compile import borrowing, kernel, part, step
 
 Floats = NDArray[np.float64]
 Signals = NDArray[np.uint8]
@@ -313,7 +313,7 @@ def _is_plain(rules: _Rules, charges: Charges, terms: Terms) -> bool:
     )
 
 
-@borrowing
+@part
 def _read_settings(setting: Floats) -> _Rules:
     """Name the columns of a configuration's settings."""
     return _Rules(
@@ -364,6 +364,12 @@ def _equity_at(position: _Position, cash: float, price: float) -> float:
     if position.side > 0:
         return cash + position.units * price
     return cash + position.units * (position.entry - price)
+
+
+@step
+def _worth(position: _Position, cash: float, price: float) -> float:
+    """As `_equity_at`, also while there is no position."""
+    return _equity_at(position, cash, price) if position.side != 0 else cash
 
 
 # Levels. They are the price plus a distance, not the price times a factor: 10 % above 100 is 110, in floats
@@ -502,7 +508,7 @@ def _affordable(share: float, fill: float, cash: float, terms: Terms) -> float:
     return share * (cash - terms.fixed_fee) / (fill * (1.0 + share * terms.fee))
 
 
-@borrowing
+@part
 def _limited_size(wanted: _Position, volatility: float, rules: _Rules, terms: Terms) -> float:
     """As `_size`, where more than leverage limits it."""
     side, fill, cash = wanted.side, wanted.entry, wanted.cash_before
@@ -908,14 +914,6 @@ def _mark(value: float, curve: _Curve) -> _Curve:
 
 
 @step
-def _mark_bar(value: float, close: Floats, t: int, curve: _Curve, sums: _Sums) -> tuple[_Curve, _Sums]:
-    """One bar's equity and the price's own return into the sums; an equity that stays adds nothing."""
-    if value != curve.previous:
-        curve = _mark(value, curve)
-    return curve, _add_return(sums, close[t] / close[t - 1] - 1.0) if t > 0 else sums
-
-
-@step
 def _add_trade(tally: _Tally, profit: float, spent: float, held: int) -> _Tally:
     """One closed trade into the sums."""
     share = profit / spent
@@ -932,7 +930,7 @@ def _add_trade(tally: _Tally, profit: float, spent: float, held: int) -> _Tally:
     )
 
 
-@borrowing
+@part
 def _return_metrics(
     size: int,
     variation: float,
@@ -975,7 +973,7 @@ def _return_metrics(
     out[LOST_AT] = lost_at
 
 
-@borrowing
+@part
 def _trade_metrics(size: int, tally: _Tally, out: Floats) -> None:
     """From sums over the trades to the figures of `measure`."""
     out[9] = tally.exposed / size
@@ -1004,7 +1002,7 @@ def _adds_from_sums(position: _Position, cash: float, stop: int) -> bool:
     )
 
 
-@borrowing
+@part
 def _figures(size: int, curve: _Curve, tally: _Tally, lost_at: float, terms: Terms, out: Floats) -> bool:
     """From sums to the figures of `measure`; False where rounding leaves too little of the variance."""
     variation = curve.squares - curve.total * (curve.total / size)
@@ -1014,6 +1012,42 @@ def _figures(size: int, curve: _Curve, tally: _Tally, lost_at: float, terms: Ter
 
 
 # Bar by bar.
+
+
+class _Marks(NamedTuple):
+    """What `simulate` knows at a close: its sums and the price's own, and both at the last entry's bar."""
+
+    curve: _Curve
+    known: _Sums
+    entered: _Curve
+    begun: _Sums
+
+
+@step
+def _mark_close(
+    close: Floats, t: int, position: _Position, value: float, marks: _Marks, measures: bool
+) -> _Marks:
+    """One bar's equity and the price's own return into the sums; an equity that stays adds nothing."""
+    if not measures:
+        return marks
+    curve = _mark(value, marks.curve) if value != marks.curve.previous else marks.curve
+    known = _add_return(marks.known, close[t] / close[t - 1] - 1.0) if t > 0 else marks.known
+    if t == position.bar:
+        return _Marks(curve, known, curve, known)
+    return _Marks(curve, known, marks.entered, marks.begun)
+
+
+@step
+def _close_trade(
+    position: _Position, account: float, left: _Exit, marks: _Marks, tally: _Tally, trades: Floats
+) -> tuple[_Marks, _Tally]:
+    """One closed trade into its row and the sums; `account` is the cash while it was held."""
+    _record(trades, tally.closed, position, left)
+    tally = _add_trade(tally, left.profit, position.units * position.entry, left.held)
+    if not _adds_from_sums(position, account, left.bar - 1):
+        return marks, tally
+    curve = _with_returns(marks.curve, _add_between(marks.begun, marks.known, marks.entered))
+    return _Marks(curve, marks.known, marks.entered, marks.begun), tally
 
 
 @step
@@ -1122,16 +1156,15 @@ def simulate(
     ruin = 0.0
     extreme = 0.0
     ready = first
-    count = 0
     measures = out.size > 0
     out[:] = np.nan
     if measures:
         out[BELOW_ONE_UNIT] = out[UNAFFORDABLE] = 0.0
     curve, tally = _empty_sums(cash)
-    known = begun = _Sums(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    entered = curve
+    known = _Sums(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for t in range(1, first if measures else 0):
         known = _add_return(known, close[t] / close[t - 1] - 1.0)
+    marks = _Marks(curve, known, curve, known)
 
     for t in range(first, last + 1):
         # The bar: what its prices close, else what it costs to be held.
@@ -1152,12 +1185,8 @@ def simulate(
                 if eaten:
                     fill, cash, reason = close[t], 0.0, LIQUIDATION
             if reason != _NONE:
-                profit = cash - position.cash_before
-                _record(trades, count, position, _Exit(t, fill, profit, reason, held))
-                tally = _add_trade(tally, profit, position.units * position.entry, held)
-                if _adds_from_sums(position, account, t - 1):
-                    curve = _with_returns(curve, _add_between(begun, known, entered))
-                count += 1
+                left = _Exit(t, fill, cash - position.cash_before, reason, held)
+                marks, tally = _close_trade(position, account, left, marks, tally, trades)
                 position = flat
                 order = _Order(0, order.signal_bar, order.reason)
                 ready = t + cooldown
@@ -1180,12 +1209,8 @@ def simulate(
         # With fills at the next open the bar is marked before them, with fills at the close after them.
         ahead = at_open and t < last
         if ahead:
-            value = _equity_at(position, cash, close[t]) if position.side != 0 else cash
-            equity[t - first] = value
-            if measures:
-                curve, known = _mark_bar(value, close, t, curve, known)
-                if t == position.bar:
-                    begun, entered = known, curve
+            equity[t - first] = value = _worth(position, cash, close[t])
+            marks = _mark_close(close, t, position, value, marks, measures)
         bar = t + 1 if ahead else t
         filled = order.goal != position.side and (not ahead or _real(open_, bar))
         if filled:
@@ -1193,12 +1218,8 @@ def simulate(
                 account = cash
                 price, impact = _fill_price(bars, charges, bar, ahead)
                 fill, cash, reason = _settle(position, cash, price, impact, order.reason, terms)
-                profit = cash - position.cash_before
-                _record(trades, count, position, _Exit(bar, fill, profit, reason, held))
-                tally = _add_trade(tally, profit, position.units * position.entry, held)
-                if _adds_from_sums(position, account, bar - 1):
-                    curve = _with_returns(curve, _add_between(begun, known, entered))
-                count += 1
+                left = _Exit(bar, fill, cash - position.cash_before, reason, held)
+                marks, tally = _close_trade(position, account, left, marks, tally, trades)
                 position = flat
                 ready = bar + cooldown
             if order.goal != 0 and cash > 0.0:
@@ -1211,16 +1232,13 @@ def simulate(
                     extreme = position.entry
             order = _Order(position.side, order.signal_bar, order.reason)
         if not ahead:
-            value = _equity_at(position, cash, close[t]) if position.side != 0 else cash
-            equity[t - first] = value
-            if measures:
-                curve, known = _mark_bar(value, close, t, curve, known)
-                if t == position.bar:
-                    begun, entered = known, curve
+            equity[t - first] = value = _worth(position, cash, close[t])
+            marks = _mark_close(close, t, position, value, marks, measures)
+    count = tally.closed
     if not measures:
         return count, False
     lost_at = trades[count - 1, EXIT_BAR] if count > 0 and cash <= 0.0 else np.nan
-    return count, _figures(last + 1 - first, curve, tally, lost_at, terms, out)
+    return count, _figures(last + 1 - first, marks.curve, tally, lost_at, terms, out)
 
 
 @borrowing
@@ -1649,7 +1667,7 @@ def _walk(
     return _Touch(t if touched else last + 1, tightest, eaten), cash, curve
 
 
-@borrowing
+@part
 def _touched_at(
     history: History, position: _Position, cash: float, rules: _Rules, terms: Terms, last: int
 ) -> int:
@@ -1658,7 +1676,7 @@ def _touched_at(
     return _walk(history, position, cash, rules, terms, last, last, nothing)[0].bar
 
 
-@borrowing
+@part
 def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
     """Where every condition in `rows` holds; nowhere when there is none. Negative rows fill up the list."""
     nothing = rows[0] < 0
@@ -1674,7 +1692,7 @@ def _gather(words: Words, rows: NDArray[np.int32], out: Words) -> None:
             out[word] &= row[word]
 
 
-@borrowing
+@part
 def _resolve_conflicts(wants: _Wants, gated: bool) -> None:
     """Of conditions make what is wanted, in word: the rules of `_wanted_side`; an opposite entry leaves."""
     enter_long, exit_long, enter_short, exit_short = wants
@@ -1687,7 +1705,7 @@ def _resolve_conflicts(wants: _Wants, gated: bool) -> None:
         exit_short[word] |= up & ~down
 
 
-@borrowing
+@part
 def _wait(
     bars: Bars, wants: _Wants, position: _Position, order: _Order, start: int, timed_out: int, rules: _Rules
 ) -> tuple[int, _Order]:
@@ -1736,7 +1754,7 @@ def _opposite(wants: _Wants, side: int, t: int) -> bool:
     return _holds(wants.enter_short if side > 0 else wants.enter_long, t)
 
 
-@borrowing
+@part
 def _next_heard(bars: Bars, wants: _Wants, position: _Position, rules: _Rules, start: int, stop: int) -> int:
     """The first bar from `start` to `stop` whose signal leaves a position; one behind `stop` for none."""
     words = wants.exit_long if position.side > 0 else wants.exit_short
@@ -1746,7 +1764,7 @@ def _next_heard(bars: Bars, wants: _Wants, position: _Position, rules: _Rules, s
     return t
 
 
-@borrowing
+@part
 def _gated_exit(
     history: History,
     wants: _Wants,
@@ -2070,7 +2088,7 @@ def trade_number(
 TILE = 1 << 12
 """Bars: what is read of them fits the processor's second cache."""
 
-_TOGETHER = 32
+TOGETHER = 32
 """Configurations traded tile by tile: what they read of a tile comes from memory once for all of them."""
 
 
@@ -2108,7 +2126,7 @@ def trade_many(
         trades: with n rows, the trades of the last configuration are written; with none, no trades are.
     """
     size, width = history.bars.open.size, words.shape[1]
-    together = _TOGETHER if size - terms.first > TILE and trades.shape[0] == 0 else 1
+    together = TOGETHER if size - terms.first > TILE and trades.shape[0] == 0 else 1
     room = np.empty((together, 4, width), dtype=np.uint64)
     kept = np.empty((together, _KEPT))
     for start in range(0, rows.shape[0], together):
