@@ -121,8 +121,8 @@ def seeds(bars_a_day: int, session: tuple[int, ...] = ()) -> tuple[Seed, ...]:
 
     Args:
         bars_a_day: 1 for days and longer bars; where it is more, hours stand in for weekdays.
-        session: hours of an exchange that closes, each of which is then a window of its own; the last but
-            one holds the night, as it is filled at the next open. Empty for what never closes.
+        session: hours of an exchange that closes, each of which is then a window of its own, bought or sold;
+            the last but one holds the night, as it is filled at the next open. Empty for what never closes.
     """
     daily = _of_days()
     found = [_scaled(one, scale, step) for scale, step in scales(bars_a_day) for one in daily]
@@ -219,10 +219,11 @@ def _month() -> list[Seed]:
 
 def _hours(session: tuple[int, ...]) -> list[Seed]:
     """Windows of the day, some of them over midnight: the night where an exchange closes."""
-    told = [_EACH[hour] for hour in session] or _HOURS
-    windows = [
-        _window(f"hours_{a}_{b}", f"hour >= {a} and hour < {b}", f"hour < {a} or hour >= {b}", {})
-        for a, b in told
-    ]
+    windows = []
+    for a, b in [_EACH[hour] for hour in session] or _HOURS:
+        inside, outside = f"hour >= {a} and hour < {b}", f"hour < {a} or hour >= {b}"
+        windows.append(_window(f"hours_{a}_{b}", inside, outside, {}))
+        if session:  # the only ones that hold a night that falls
+            windows.append(_window(f"hours_{a}_{b}", outside, inside, {}))
     night: Values = {"a": [15, 20], "b": [4, 10]}
     return [*windows, _window("night", "hour >= a or hour < b", "hour < a and hour >= b", night)]
