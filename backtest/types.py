@@ -339,6 +339,10 @@ class Settings(Strict):
             bounds.check(name, value)
         return self
 
+    def over(self, chosen: Mapping[str, Any]) -> Self:
+        """These settings, with those of a configuration in place of them."""
+        return type(self)(**{name: chosen.get(name, value) for name, value in self.model_dump().items()})
+
 
 class Risk(Settings):
     """When a position is closed whatever the signals say, and when none is opened.

@@ -27,6 +27,10 @@ class Head(BaseModel):
     number: int
     hash: str
 
+    def is_in(self, hashes: Sequence[str]) -> bool:
+        """Whether a chain of these links is the one that ended here, or has grown from it."""
+        return self.number == 0 or (self.number <= len(hashes) and hashes[self.number - 1] == self.hash)
+
 
 def digest(content: bytes | str | Sequence[Any]) -> str:
     """SHA-256 of bytes, of a text in UTF-8, or of plain JSON; 32 hex digits."""

@@ -7,23 +7,19 @@ sent, is read again by the rules of the cage: what it may do is bound by its cod
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from backtest.cage.errors import CodeError
 from backtest.cage.source import LONGEST, Source, read_source
 from base import locks, private
-from base.files import write_text_atomically
-from base.json_files import parse_json
 from base.labels import Label
-from base.plain_files import read_plain
-from base.reasons import ReasonError, told_known
-from vault.chain import digest
+from base.reasons import told_known
 from vault.errors import MarketError
+from vault.sealed import Sealed, read_sealed, write_sealed
 
 _FOLDER = "indicators"
 MOST_PARENTS = 8
@@ -31,7 +27,7 @@ MOST_PARENTS = 8
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
-class Kept(BaseModel):
+class Kept(Sealed):
     """One indicator of the library.
 
     Attributes:
@@ -46,8 +42,6 @@ class Kept(BaseModel):
         added_at: ISO time, UTC.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     version: Literal[1] = 1
     name: str
     source: Annotated[str, Field(max_length=LONGEST + 1)]
@@ -56,7 +50,7 @@ class Kept(BaseModel):
     parents: Annotated[tuple[Hash, ...], Field(max_length=MOST_PARENTS)] = ()
     measured: dict[str, Annotated[int, Field(ge=-2, le=100_000)]]
     nearest: tuple[str, float]
-    evidence: dict[str, float | str] = {}
+    evidence: dict[str, float | str] = Field(default_factory=dict)
     added_at: str
 
     @model_validator(mode="after")
@@ -152,22 +146,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _fingerprint(kept: Kept) -> str:
-    return digest(json.dumps(kept.model_dump(mode="json"), sort_keys=True, separators=(",", ":")))
-
-
 def _write(kept: Kept, folder: Path) -> None:
-    content = {"indicator": kept.model_dump(mode="json"), "fingerprint": _fingerprint(kept)}
-    words = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=2)
-    write_text_atomically(folder / f"{kept.name}.json", words + "\n")
+    write_sealed(folder / f"{kept.name}.json", "indicator", kept)
 
 
 def _read(path: Path) -> Kept:
-    try:
-        content: dict[str, Any] = parse_json(read_plain(path).decode())
-        found = Kept.model_validate(content["indicator"])
-    except (OSError, ValueError, KeyError, TypeError, ReasonError) as reason:
-        raise MarketError("damaged_indicator", path=str(path)) from reason
-    if path.stem != found.name or content.get("fingerprint") != _fingerprint(found):
-        raise MarketError("damaged_indicator", path=str(path))
+    damaged = MarketError("damaged_indicator", path=str(path))
+    found = read_sealed(path, "indicator", Kept, damaged)
+    if found is None or found.name != path.stem:
+        raise damaged
     return found

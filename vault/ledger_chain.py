@@ -63,12 +63,6 @@ class Chain:
     changed: int
     configurations: int
 
-    def holds(self, head: Head) -> bool:
-        """Whether this chain is that one, grown."""
-        return head.number == 0 or (
-            head.number <= len(self.hashes) and self.hashes[head.number - 1] == head.hash
-        )
-
 
 def begin(connection: Tables) -> None:
     """Make the first link, over whatever stands in the ledger."""

@@ -69,12 +69,6 @@ class Openings:
         """Lines that nobody can read."""
         return sum(line is None for line in self.lines)
 
-    def holds(self, head: Head) -> bool:
-        """Whether this chain is that one, grown."""
-        return head.number == 0 or (
-            head.number <= len(self.hashes) and self.hashes[head.number - 1] == head.hash
-        )
-
     def looks(self, families: Collection[str], since: str | None = None) -> list[Look]:
         """The first look of everybody who saw a row of a holdout of these families from a time on.
 

@@ -46,7 +46,7 @@ from backtest.language.functions import FUNCTIONS, warm_up
 from backtest.language.tree import And, At, Call, Comparison, Node, Or, Own, Series, bind, parameters, walk
 from backtest.presets import PRESETS
 from backtest.strategy import SIDE_AXIS, StrategySpec
-from backtest.types import LEVELS, Risk, Settings, Sizing
+from backtest.types import LEVELS, Risk, Sizing
 from base.cores import usable_cores
 
 if TYPE_CHECKING:
@@ -719,8 +719,8 @@ class Batch:
         settings = {
             name: self.axes[name][int(chosen[name][at])] for name in self.axes if name not in self.spec.params
         }
-        risk = Risk(**_merged(self.spec.risk, settings))
-        sizing = Sizing(**_merged(self.spec.sizing, settings))
+        risk = self.spec.risk.over(settings)
+        sizing = self.spec.sizing.over(settings)
         side = settings.get(SIDE_AXIS, "both")
         trees = {place: bind(tree, params) for place, tree in self.spec.trees.items() if trades(side, place)}
         return trees, risk, sizing
@@ -749,11 +749,6 @@ def _run(batch: Batch, piece: _Stretch) -> list[Chunk]:
 def trades(side: str, condition: str) -> bool:
     """Whether a condition (`entry_long` …) is heard where only these sides are traded."""
     return side == "both" or condition.endswith(side)
-
-
-def _merged(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of one kind, those of a configuration over the strategy's own."""
-    return {name: chosen.get(name, value) for name, value in own.model_dump().items()}
 
 
 def _held(wanted: set[frozenset[int]]) -> set[int]:

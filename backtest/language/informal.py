@@ -29,7 +29,10 @@ from backtest.language.rewriting import COMPARING, JUDGED, Rewriter
 
 
 def _phrases(tokens: list[Token], names: Collection[str]) -> list[Token]:
-    """Longest phrases first; a word that names a parameter is no part of a phrase."""
+    """Longest phrases first; a word that names a parameter is no part of a phrase.
+
+    The words of a name may be joined, as in `parabolic_sar`.
+    """
     found: list[Token] = []
     place = 0
     while place < len(tokens):
@@ -41,6 +44,8 @@ def _phrases(tokens: list[Token], names: Collection[str]) -> list[Token]:
             words.append(one.words)
         for length in range(len(words), 0, -1):
             spoken = SPOKEN.get(tuple(words[:length]))
+            if spoken is None and length == 1:
+                spoken = SPOKEN.get(tuple(words[0].split("_")))
             if spoken is not None:
                 found.append(Token(spoken.kind, spoken.words, token.position))
                 place += length

@@ -25,7 +25,7 @@ from backtest.kernels.simulation import BARS, ENTRY_BAR, ENTRY_PRICE, SIDE, SIZE
 from backtest.language.tree import bind
 from backtest.statistics.returns import Returns, bar_returns, moments
 from backtest.strategy import SIDE_AXIS, StrategySpec, meaning_hash
-from backtest.types import Costs, Fill, Risk, Settings, Sizing
+from backtest.types import Costs, Fill, Risk, Sizing
 
 TRIAL_BLOCKS = 256
 ROOM_FOR_SERIES = 512 * 1024 * 1024
@@ -367,7 +367,7 @@ def _grid_series(
             bound = {place: bind(tree, params) for place, tree in spec.trees.items() if trades(side, place)}
             risk, sizing = spec.risk, spec.sizing
             if not settled:
-                risk, sizing = Risk(**_settings(risk, values)), Sizing(**_settings(sizing, values))
+                risk, sizing = risk.over(values), sizing.over(values)
             signals = market.bank.signals(bound)
             equity, rows, _ = market.account(signals, market.bank.levels(bound), risk, sizing)
             own, excess = _excess(equity, rows, capital, held, first)
@@ -439,8 +439,3 @@ def configuration_trials(
         found.append(trial(run_signals(market, spec, signals, costs, fill), closes))
         market.bank.keep_within(ROOM_FOR_SERIES)
     return found
-
-
-def _settings(own: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of one kind, those of a configuration over the strategy's own."""
-    return {name: chosen.get(name, value) for name, value in own.model_dump().items()}

@@ -196,6 +196,7 @@ def test_words_of_other_libraries_are_understood() -> None:
         "since(close > open) < 3": "bars_since(close > open) < 3",
         "math.max(open, close[1]) < close": "max(open, close[1]) < close",
         "close > parabolic SAR": "close > psar(0.02, 0.2)",
+        "close > parabolic_sar(0.01, 0.1)": "close > psar(0.01, 0.1)",
         "month is May": "month == 5",
         "day of month <= 3": "day <= 3",
     }.items():

@@ -133,7 +133,7 @@ def test_every_row_of_the_ledger_is_in_its_chain(tmp_path, statement, changed, b
     put(tmp_path, ["b"], source="run 2")
     chain = ledger.chain("family")
     assert (chain.changed, chain.broken, chain.configurations) == (0, False, 4)
-    assert chain.holds(first)
+    assert first.is_in(chain.hashes)
     assert len(chain.hashes) == 1 + 6 + 1
     _change(tmp_path, statement)
     found = ledger.chain("family")

@@ -16,7 +16,7 @@ from threadx.web.bench_results import draw_backtest, draw_sweep
 from threadx.web.by_hand import Stopped, Sweep, backtest
 from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
-from threadx.web.frame import BENCH_PATH, Site, Text, attribute, card, frame, quiet_button
+from threadx.web.frame import BENCH_PATH, Problem, Site, Text, attribute, card, frame, quiet_button
 from threadx.web.further_form import FurtherForm
 from threadx.web.order import Order
 from threadx.web.strategy_form import StrategyForm
@@ -46,22 +46,20 @@ class Bench:
                     FurtherForm(site, begun.kept, self._strategy.know)
                     self._costs = CostForm(words, begun.defaults, begun.given.settings)
                     self._whole = ui.checkbox(words("web.bench.whole"), value=False)
-                    self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
+                    self._problem = Problem()
                     self._button = ui.button(words("web.bench.test"), icon="play_arrow", on_click=self._test)
                     self._button.props("no-caps unelevated")
                 with card(words("web.sweep.title")):
                     Text("p", words("web.sweep.help"), "tx-soft")
                     self._grid = GridForm(words, self._strategy)
-                    self._sweep_problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
+                    self._sweep_problem = Problem()
                     self._draw_progress()
             with ui.element("div"):
                 self._none = Text("div", words("web.bench.none"), "tx-soft tx-card")
                 self._working = attribute(Text("p", "", "tx-soft"), "role", "status")
                 self._swept = ui.element("div")
                 self._tested = ui.element("div")
-        for problem in (self._problem, self._sweep_problem):
-            problem.set_visibility(False)
-        ui.context.client.on_delete(self._leave)
+        ui.context.client.on_delete(self._stop)  # nobody is left who could stop a sweep
 
     def _draw_progress(self) -> None:
         words = self.words
@@ -77,11 +75,6 @@ class Bench:
 
     def _changed(self) -> None:
         self._grid.refresh()
-
-    def _leave(self) -> None:
-        """Nobody is left who could stop a sweep."""
-        if self._sweep is not None:
-            self._sweep.stop()
 
     def order(self) -> Order:
         """What the form describes."""
@@ -182,10 +175,9 @@ class Bench:
             self._sweep.stop()
 
     def _told_stopped(self) -> None:
-        self._sweep_problem.set_text(self.words("web.sweep.stopped"))
-        self._sweep_problem.set_visibility(True)
+        self._sweep_problem.tell(self.words("web.sweep.stopped"))
 
-    def _complain(self, problem: Text, error: Exception) -> None:
+    def _complain(self, problem: Problem, error: Exception) -> None:
         """Tell an error beside its button, and at its field where it has one."""
         self._strategy.tell(error)
         told = self.words.told(error)
@@ -193,10 +185,9 @@ class Bench:
         for cost, field in self._costs.fields.items():
             if cost == name or field.value is None:
                 field.error = told
-        problem.set_text(told)
-        problem.set_visibility(True)
+        problem.tell(told)
 
-    def _calm(self, problem: Text) -> None:
+    def _calm(self, problem: Problem) -> None:
         for field in self._costs.fields.values():
             field.error = None
         problem.set_visibility(False)

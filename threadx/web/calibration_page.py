@@ -18,7 +18,18 @@ from reports.charts.style import Look
 from reports.pictures import picture
 from threadx.web.errors import WebError
 from threadx.web.file_button import file_button
-from threadx.web.frame import CALIBRATION_PATH, Site, Table, Text, anchor, attribute, card, command, frame
+from threadx.web.frame import (
+    CALIBRATION_PATH,
+    Problem,
+    Site,
+    Table,
+    Text,
+    anchor,
+    attribute,
+    card,
+    command,
+    frame,
+)
 from threadx.web.guard import LARGEST_UPLOAD
 from threadx.web.pictures import SUFFIXES, WIDTHS, drawing, sources
 
@@ -85,10 +96,9 @@ class _Load:
                 words("web.calibration.choose"),
                 kinds=(".json",),
                 uploaded=self._taken,
-                complain=self._complain,
+                complain=lambda line: self._problem.tell(line),
             )
-            self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-            self._problem.set_visibility(False)
+            self._problem = Problem()
 
     async def _taken(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
@@ -98,14 +108,10 @@ class _Load:
                 raise WebError("upload_too_large", limit=LARGEST_UPLOAD // 1024 // 1024)
             path = await threads.io_bound(_keep, self.site.home, content, event.file.name)
         except ENDINGS as error:
-            self._complain(self.site.words.told(error))
+            self._problem.tell(self.site.words.told(error))
             return
         if path is not None:
             ui.navigate.to(f"/calibration?result={quote(path.stem, safe='')}")  # the mount is added again
-
-    def _complain(self, line: str) -> None:
-        self._problem.set_text(line)
-        self._problem.set_visibility(True)
 
 
 def _keep(home: Path, content: bytes, name: str) -> Path:

@@ -11,7 +11,7 @@ from nicegui import run as threads
 from base.reasons import ENDINGS
 from prompts import Words
 from threadx.web.file_button import file_button
-from threadx.web.frame import Site, Text, attribute
+from threadx.web.frame import Problem, Site, Text
 from threadx.web.guard import LARGEST_UPLOAD
 from threadx.web.order import Order, as_read
 from threadx.web.reading_form import ReadingForm
@@ -54,11 +54,10 @@ class DataForm:
             words("web.form.choose_file"),
             kinds=PRICE_EXTENSIONS,
             uploaded=self._uploaded,
-            complain=self._complain,
+            complain=lambda line: self._problem.tell(line),
         )
         self._upload.classes("tx-wide")
-        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-        self._problem.set_visibility(False)
+        self._problem = Problem()
         with ui.expansion(words("web.form.reading"), icon="tune").classes("tx-wide"):
             Text("p", words("web.form.reading_help"), "tx-soft")
             self._reading = ReadingForm(words, given.reading)
@@ -80,7 +79,7 @@ class DataForm:
             how = as_read(self._reading.values())
             source = await threads.io_bound(keep, self.site.home, event.file.name, content, **how)
         except ENDINGS as error:
-            self._complain(self.words.told(error))
+            self._problem.tell(self.words.told(error))
             return
         if source is None:  # the server is going down
             return
@@ -96,10 +95,6 @@ class DataForm:
         self._data.set_options(self.choices, value=source.reference)
         if self._added is not None:
             self._added()
-
-    def _complain(self, line: str) -> None:
-        self._problem.set_text(line)
-        self._problem.set_visibility(True)
 
 
 def _prices(datasets: list[Dataset], kept: list[str], words: Words) -> dict[str, str]:

@@ -20,7 +20,7 @@ from threadx.web.by_hand import costs_of
 from threadx.web.cost_form import CostForm
 from threadx.web.data_form import DataForm
 from threadx.web.fields import helped
-from threadx.web.frame import DATA_PATH, NEW_PATH, Site, Text, anchor, attribute, card, frame
+from threadx.web.frame import DATA_PATH, NEW_PATH, Problem, Site, Text, anchor, attribute, card, frame
 from threadx.web.naming import prices_name
 from threadx.web.strategy_form import StrategyForm
 from vault.datasets import Dataset
@@ -78,8 +78,7 @@ class DeclareForm:
             with card(words("web.bench.strategy")):
                 self._strategy = StrategyForm(words, begun.given)
                 self._costs = CostForm(words, begun.defaults, begun.given.settings)
-            self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-            self._problem.set_visibility(False)
+            self._problem = Problem()
             self._button = ui.button(words("web.declare.seal"), icon="lock", on_click=self._seal)
             self._button.props("no-caps size=lg unelevated")
         self._sealed = attribute(ui.element("div"), "role", "status")
@@ -98,8 +97,7 @@ class DeclareForm:
             found = await threads.io_bound(seal, self.site.home, asked, text, direction, self.words)
         except ENDINGS as error:
             self._strategy.tell(error)
-            self._problem.set_text(self.words.told(error))
-            self._problem.set_visibility(True)
+            self._problem.tell(self.words.told(error))
             return
         finally:
             self._button.enable()

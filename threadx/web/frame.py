@@ -80,6 +80,20 @@ def attribute(element: Kind, name: str, value: str) -> Kind:
     return element
 
 
+class Problem(Text):
+    """What went wrong, which a screen reader says at once; nothing is seen until there is something."""
+
+    def __init__(self) -> None:
+        super().__init__("p", "", "tx-warn")
+        attribute(self, "role", "alert")
+        self.set_visibility(False)
+
+    def tell(self, line: str) -> None:
+        """Show a sentence."""
+        self.set_text(line)
+        self.set_visibility(True)
+
+
 def anchor(text: str, href: str, classes: str = "") -> Element:
     """A link to a path of this server."""
     return attribute(Text("a", text, classes), "href", href)

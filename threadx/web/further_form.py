@@ -18,7 +18,7 @@ from nodes.further import Further
 from prompts import Words
 from threadx.web.fields import helped, text_field
 from threadx.web.file_button import file_button
-from threadx.web.frame import Site, Text, attribute, quiet_button
+from threadx.web.frame import Problem, Site, Text, attribute, quiet_button
 from threadx.web.uploads import TABLES, keep_table, uploads
 from vault.readers.price_files import PRICE_EXTENSIONS
 from vault.readers.prices import SAMPLE_PREFIX, SAMPLES, read_any_table
@@ -63,10 +63,9 @@ class FurtherForm:
                     words("web.further.upload"),
                     kinds=PRICE_EXTENSIONS,
                     uploaded=self._uploaded,
-                    complain=self._complain,
+                    complain=lambda line: self._problem.tell(line),
                 )
-            self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-            self._problem.set_visibility(False)
+            self._problem = Problem()
 
     def _add(self, file: str | None = None) -> None:
         """One table more; of a file that was just brought, read at once."""
@@ -86,7 +85,7 @@ class FurtherForm:
         try:
             path = await threads.io_bound(keep_table, self.site.home, event.file.name, content)
         except ENDINGS as error:
-            self._complain(self.words.told(error))
+            self._problem.tell(self.words.told(error))
             return
         if path is None:  # the server is going down
             return
@@ -95,10 +94,6 @@ class FurtherForm:
         for row in self.rows:
             row.file.set_options({OF_PRICES: self.words("web.further.of_prices"), **self.files})
         self._add(path)
-
-    def _complain(self, line: str) -> None:
-        self._problem.set_text(line)
-        self._problem.set_visibility(True)
 
     def tell(self) -> None:
         """Say what there is by now."""

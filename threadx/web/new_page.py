@@ -27,6 +27,7 @@ from threadx.web.frame import (
     DECLARE_PATH,
     NEW_PATH,
     RUNS_PATH,
+    Problem,
     Site,
     Text,
     anchor,
@@ -98,8 +99,7 @@ class Form:
             self._draw_models()
         with card(self.words("web.form.budgets")):
             self._draw_settings(begun.given.settings)
-        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-        self._problem.set_visibility(False)
+        self._problem = Problem()
         self._button = ui.button(self.words("web.form.start"), icon="play_arrow", on_click=self._start)
         self._button.props("no-caps size=lg unelevated")
 
@@ -218,8 +218,7 @@ class Form:
     def _complain(self, error: Exception) -> None:
         """Tell an error beside the button, and at its field where it has one."""
         self._strategy.tell(error)
-        self._problem.set_text(self.words.told(error))
-        self._problem.set_visibility(True)
+        self._problem.tell(self.words.told(error))
 
 
 def register(site: Site) -> None:

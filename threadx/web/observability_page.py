@@ -35,14 +35,11 @@ from threadx.web.frame import (
     frame,
 )
 from threadx.web.hours import hour_key
+from threadx.web.moments import moment
 from threadx.web.watching import Watched, watched
 
 POLL_SECONDS = 10.0
 _TONES = {"finished": "tx-good", "degraded": "tx-soft", "failed": "tx-bad"}
-
-
-def _moment(words: Words, iso: str) -> str:
-    return words("web.moment", date=iso[:10], hour=iso[11:16])
 
 
 def _models(run: Mapping[str, Any]) -> str:
@@ -122,8 +119,8 @@ class Watch:
             hour = run.get("hour") or ""
             shown = table.row(
                 [
-                    _moment(words, run["time"]),
-                    _moment(words, hour) if hour else "–",
+                    moment(words, run["time"]),
+                    moment(words, hour),
                     words(f"ensemble.value.{run['status']}"),
                     words("web.watch.seconds", count=words.number(run["seconds"], 1)),
                     _models(run),
@@ -141,7 +138,7 @@ class Watch:
     def _standing(self, line: Mapping[str, Any]) -> None:
         """What each voice's forecasts have been worth, and what that makes of its weight."""
         words = self.words
-        Text("p", words("web.watch.record_told", moment=_moment(words, line["as_of"])), "tx-soft")
+        Text("p", words("web.watch.record_told", moment=moment(words, line["as_of"])), "tx-soft")
         names = ("voice", "gain", "apart", "weight")
         table = Table([words(f"web.watch.{name}") for name in names], numbers=[1, 2, 3])
         for voice, one in line["based_on"].items():
@@ -164,7 +161,7 @@ class Watch:
         for model in found.models:
             if model.circuit.is_open:
                 until = datetime.fromtimestamp(model.circuit.retry_at, UTC).isoformat()
-                circuit = words("web.watch.open", moment=_moment(words, until))
+                circuit = words("web.watch.open", moment=moment(words, until))
             else:
                 circuit = words("web.watch.closed")
             shown = table.row(

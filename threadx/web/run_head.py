@@ -24,6 +24,7 @@ from threadx.web.frame import (
     MODELS_PATH,
     NEW_PATH,
     RUNS_PATH,
+    Problem,
     Site,
     Text,
     anchor,
@@ -100,8 +101,7 @@ class RunHead:
             self._reasons = ui.element("div")
             self._models = Text("p", "", "tx-small")
             self._rest = ui.element("div")
-            self._seal_told = attribute(Text("p", "", "tx-warn"), "role", "alert")
-            self._seal_told.set_visibility(False)
+            self._seal_told = Problem()
 
     def know(self, about: Mapping[str, Any]) -> None:
         """Take what `run.json` says."""
@@ -270,8 +270,7 @@ class RunHead:
         try:
             await threads.io_bound(seal_run, self.record.run, self.site.home)
         except ENDINGS as error:
-            self._seal_told.set_text(self.words.told(error))
-            self._seal_told.set_visibility(True)
+            self._seal_told.tell(self.words.told(error))
             self._seal.enable()
             return
         ui.navigate.to(FOLLOW_PATH.removeprefix(RUNS_PATH))

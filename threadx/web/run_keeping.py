@@ -16,7 +16,7 @@ from base.reasons import ENDINGS
 from record.labels import NO_LABEL, Label, archive_run, note_run, read_label, tag_run
 from record.record import RunRecord
 from threadx.web.errors import WebError
-from threadx.web.frame import RUNS_PATH, Site, Text, attribute, quiet_button
+from threadx.web.frame import RUNS_PATH, Problem, Site, Text, attribute, quiet_button
 from threadx.web.moments import moment
 from threadx.web.shared_file import share_path
 
@@ -90,8 +90,7 @@ class Keeping:
             self._tags = ui.input(words("web.keep.tags"), placeholder=words("web.keep.tags_example"))
             self._tags.props("outlined dense").classes("tx-wide")
             self._note = ui.textarea(words("web.keep.note")).props("outlined autogrow").classes("tx-wide")
-            self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-            self._problem.set_visibility(False)
+            self._problem = Problem()
             with ui.element("div").classes("tx-buttons"):
                 ui.button(words("web.keep.save"), on_click=self._save).props("no-caps unelevated")
                 quiet_button(words("web.keep.cancel"), "close").on_click(found.close)
@@ -136,8 +135,7 @@ class Keeping:
         try:
             await threads.io_bound(relabel, self.site.home, self.record.run, *given)
         except ENDINGS as error:
-            self._problem.set_text(self.words.told(error))
-            self._problem.set_visibility(True)
+            self._problem.tell(self.words.told(error))
             return
         self._editor.close()
         await self._again()

@@ -20,10 +20,10 @@ from threadx.web.frame import (
     COMPARE_PATH,
     NEW_PATH,
     RUNS_PATH,
+    Problem,
     Site,
     Text,
     anchor,
-    attribute,
     command,
     frame,
     quiet_button,
@@ -156,11 +156,10 @@ class _Doors:
                 words("web.runs.open_shared"),
                 kinds=(Path(ENDING).suffix,),
                 uploaded=self._uploaded,
-                complain=self._complain,
+                complain=lambda line: self._problem.tell(line),
             )
             anchor(words("web.runs.archived"), f"{RUNS_PATH}?archived=true")
-        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-        self._problem.set_visibility(False)
+        self._problem = Problem()
 
     async def _uploaded(self, event: events.UploadEventArguments) -> None:
         content = await event.file.read()
@@ -168,14 +167,10 @@ class _Doors:
         try:
             taken = await run.io_bound(partial(take_in, content, self.site.home, path=event.file.name))
         except ENDINGS as error:
-            self._complain(self.site.words.told(error))
+            self._problem.tell(self.site.words.told(error))
             return
         if taken is not None:  # else: the server is going down
             ui.navigate.to(run_path(taken.run).removeprefix(RUNS_PATH))  # the mount is added again
-
-    def _complain(self, line: str) -> None:
-        self._problem.set_text(line)
-        self._problem.set_visibility(True)
 
 
 class _Board:
@@ -192,8 +187,7 @@ class _Board:
             self._compare = quiet_button(words("web.runs.compare"), "compare").on_click(self._go)
             self._archive = quiet_button(words(f"web.runs.{archive}"), archive).on_click(self._put_away)
             self._delete = quiet_button(words("web.runs.delete"), "delete").on_click(self._ask)
-        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-        self._problem.set_visibility(False)
+        self._problem = Problem()
         self._buttons = (self._compare, self._archive, self._delete)
         for button in self._buttons:
             button.disable()
@@ -262,8 +256,7 @@ class _Board:
         try:
             await run.io_bound(act, *given)
         except ENDINGS as error:
-            self._problem.set_text(self.words.told(error))
-            self._problem.set_visibility(True)
+            self._problem.tell(self.words.told(error))
             return False
         return True
 

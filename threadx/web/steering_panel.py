@@ -15,7 +15,7 @@ from nodes.optimization.changes import KINDS, SearchRange
 from record.events import Waiting
 from record.record import RunRecord
 from record.run_view import RunView
-from threadx.web.frame import RUNS_PATH, Site, Text, attribute, card, quiet_button
+from threadx.web.frame import RUNS_PATH, Problem, Site, Text, attribute, card, quiet_button
 from threadx.web.report_file import pdf, report_path
 from threadx.web.steering import Standing, edit_faults, edited, leaves, standing, stop, take_up
 
@@ -48,8 +48,7 @@ class Panel:
         with bar:
             self._stop = self._button("stop", "stop", self._on_stop)
             self._resume = self._button("resume", "play_arrow", self._on_resume)
-        self._problem = attribute(Text("p", "", "tx-warn"), "role", "alert")
-        self._problem.set_visibility(False)
+        self._problem = Problem()
         self._question = ui.element("div")
 
     def _button(self, name: str, icon: str, clicked: Callable[[], Awaitable[None]]) -> ui.button:
@@ -86,7 +85,7 @@ class Panel:
         refused = waits and self._decided == len(view.events)
         failed = not state.held and not over and (refused or not waits)
         if failed and (last := [one for one in state.said if one.strip()]):
-            self._complain(last[-1])
+            self._problem.tell(last[-1])
         self._ask(view, waits)
 
     def _ask(self, view: RunView, waits: bool) -> None:
@@ -104,7 +103,7 @@ class Panel:
         try:
             await threads.io_bound(function, *given)
         except ENDINGS as error:
-            self._complain(self.words.told(error))
+            self._problem.tell(self.words.told(error))
             return False
         self._problem.set_visibility(False)
         return True
@@ -137,10 +136,6 @@ class Panel:
             with self._question, card(self.words("web.steer.handed")):
                 Text("p", self.words("web.steer.handed_told"), "tx-soft")
             self._asked = None
-
-    def _complain(self, line: str) -> None:
-        self._problem.set_text(line)
-        self._problem.set_visibility(True)
 
 
 class Question:

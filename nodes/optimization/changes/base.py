@@ -146,6 +146,35 @@ class Kind(Strict, ABC):
         return ""
 
 
+class OneValue(Kind):
+    """A kind that gives one parameter or rule of a strategy a value; None, where it may, takes it away."""
+
+    apart = "parameter"
+    parameter: str
+    value: float | SearchRange | None
+
+    def grid(self, spec: StrategySpec) -> Grid:
+        """What numeric search may move."""
+        return searched(spec, self.parameter, self.value)
+
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """What it names."""
+        return (self.parameter,)
+
+    def subject(self) -> str:
+        """What it names, and whether that goes."""
+        return f"{self.kind} {self.parameter}" + (" off" if self.value is None else "")
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        return words(
+            f"changes.{self.kind}.{sentence_of(self.value)}",
+            parameter=self.parameter,
+            old=value_words(present(before, self.parameter), words),
+            new=proposed_words(before, self.parameter, self.value, words),
+        )
+
+
 def cases_by_bounds(
     kind: type[Kind], names: Iterable[str], spec: StrategySpec, *, removable: bool = False
 ) -> tuple[type[Kind], ...]:

@@ -24,11 +24,32 @@ def required(spec: StrategySpec, side: Side) -> tuple[Node, ...]:
     return tree.operands if isinstance(tree, And) else (tree,)
 
 
-class AddFilter(Kind):
+class _OneFilter(Kind):
+    of_strategy = True
+    side: Side
+    condition: Condition
+
+    def fixes(self, spec: StrategySpec) -> Collection[str]:
+        """None: it moves no value."""
+        return ()
+
+    def subject(self) -> str:
+        """What the condition speaks of."""
+        return f"{self.kind} {functions_of(self.condition)}"
+
+    def describe(self, before: StrategySpec, words: Words) -> str:
+        """One sentence."""
+        return words(
+            f"changes.{self.kind}.sentence",
+            side=words(f"optimization.side.{self.side}"),
+            condition=same_words(self.condition),
+        )
+
+
+class AddFilter(_OneFilter):
     """Require one more condition for an entry."""
 
     degrees = 3
-    of_strategy = True
     kind: Literal["add_filter"]
     side: Side = Field(description="Which entries are filtered.")
     condition: Condition = Field(
@@ -50,28 +71,11 @@ class AddFilter(Kind):
         """
         return spec.with_filter(self.condition, side=self.side)
 
-    def fixes(self, spec: StrategySpec) -> Collection[str]:
-        """None: it moves no value."""
-        return ()
 
-    def subject(self) -> str:
-        """What the condition speaks of."""
-        return f"{self.kind} {functions_of(self.condition)}"
-
-    def describe(self, before: StrategySpec, words: Words) -> str:
-        """One sentence."""
-        return words(
-            f"changes.{self.kind}.sentence",
-            side=words(f"optimization.side.{self.side}"),
-            condition=same_words(self.condition),
-        )
-
-
-class RemoveFilter(Kind):
+class RemoveFilter(_OneFilter):
     """Drop one of the conditions that an entry needs."""
 
     degrees = 0
-    of_strategy = True
     apart = "side"
     kind: Literal["remove_filter"]
     side: Side = Field(description="Which entries.")
@@ -105,19 +109,3 @@ class RemoveFilter(Kind):
         if not kept:
             raise ChangeError("last_condition", condition=self.condition)
         return spec.evolve(**{f"entry_{self.side}": show(kept[0] if len(kept) == 1 else And(tuple(kept)))})
-
-    def fixes(self, spec: StrategySpec) -> Collection[str]:
-        """None: it moves no value."""
-        return ()
-
-    def subject(self) -> str:
-        """What the condition speaks of."""
-        return f"{self.kind} {functions_of(self.condition)}"
-
-    def describe(self, before: StrategySpec, words: Words) -> str:
-        """One sentence."""
-        return words(
-            f"changes.{self.kind}.sentence",
-            side=words(f"optimization.side.{self.side}"),
-            condition=same_words(self.condition),
-        )

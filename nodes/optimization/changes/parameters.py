@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,27 +9,21 @@ from pydantic import Field
 from backtest import StrategyError, StrategySpec
 from base.reasons import nearest, told_known
 from nodes.optimization.changes.base import (
-    Grid,
     Kind,
+    OneValue,
     SearchRange,
     cases_by_bounds,
     present,
-    proposed_words,
-    searched,
-    sentence_of,
     settled,
-    value_words,
     with_value,
 )
-from prompts import Words
 
 
-class ParamAdjustment(Kind):
+class ParamAdjustment(OneValue):
     """Set one of the strategy's own parameters to a value, or let the engine search it in a range."""
 
     degrees = 0
     of_strategy = True
-    apart = "parameter"
     kind: Literal["param_adjustment"]
     parameter: Annotated[str, Field(min_length=1, max_length=60)] = Field(
         description="Name of the strategy's parameter, as listed under 'param'."
@@ -62,24 +55,3 @@ class ParamAdjustment(Kind):
             raise StrategyError("unknown_parameter", name=self.parameter, known=known)
         value = settled(self.parameter, self.value, bounds[self.parameter], present(spec, self.parameter))
         return with_value(spec, self.parameter, value)
-
-    def grid(self, spec: StrategySpec) -> Grid:
-        """What numeric search may move."""
-        return searched(spec, self.parameter, self.value)
-
-    def fixes(self, spec: StrategySpec) -> Collection[str]:
-        """The parameter it names."""
-        return (self.parameter,)
-
-    def subject(self) -> str:
-        """The parameter."""
-        return f"{self.kind} {self.parameter}"
-
-    def describe(self, before: StrategySpec, words: Words) -> str:
-        """One sentence."""
-        return words(
-            f"changes.{self.kind}.{sentence_of(self.value)}",
-            parameter=self.parameter,
-            old=value_words(present(before, self.parameter), words),
-            new=proposed_words(before, self.parameter, self.value, words),
-        )

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Literal, get_args
 
 from pydantic import Field
 
 from backtest import StrategySpec
 from nodes.optimization.changes.base import (
-    Grid,
     Kind,
+    OneValue,
     SearchRange,
     cases_by_bounds,
     moved,
     present,
-    proposed_words,
-    searched,
-    sentence_of,
     settled,
-    value_words,
     with_value,
 )
-from prompts import Words
 
 RiskRule = Literal[
     "stop_loss_pct",
@@ -51,11 +45,10 @@ _LIMITS: dict[RiskRule, str] = {
 """What a rule limits."""
 
 
-class RiskManagement(Kind):
+class RiskManagement(OneValue):
     """Set, search or remove one risk rule."""
 
     degrees = 1
-    apart = "parameter"
     directions = (
         "open",
         *(f"{what}_{how}" for what in ("loss", "gain", "time", "pause") for how in ("more", "less")),
@@ -95,24 +88,3 @@ class RiskManagement(Kind):
         tighter = moved(now, self.value) * (1 if limits == "pause" else -1)
         tighter += (now is None) - (self.value is None)
         return f"{limits}_{'more' if tighter > 0 else 'less'}" if tighter else "open"
-
-    def grid(self, spec: StrategySpec) -> Grid:
-        """What numeric search may move."""
-        return searched(spec, self.parameter, self.value)
-
-    def fixes(self, spec: StrategySpec) -> Collection[str]:
-        """The rule it names."""
-        return (self.parameter,)
-
-    def subject(self) -> str:
-        """The rule, and whether it goes."""
-        return f"{self.kind} {self.parameter}" + (" off" if self.value is None else "")
-
-    def describe(self, before: StrategySpec, words: Words) -> str:
-        """One sentence."""
-        return words(
-            f"changes.{self.kind}.{sentence_of(self.value)}",
-            parameter=self.parameter,
-            old=value_words(present(before, self.parameter), words),
-            new=proposed_words(before, self.parameter, self.value, words),
-        )

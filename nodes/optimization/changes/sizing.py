@@ -16,6 +16,7 @@ from nodes.optimization.changes.base import (
     moved,
     present,
     proposed_words,
+    searched,
     sentence_of,
     settled,
     value_words,
@@ -68,9 +69,7 @@ class Sizing(Kind):
 
     def grid(self, spec: StrategySpec) -> Grid:
         """What numeric search may move."""
-        if not isinstance(self.value, SearchRange):
-            return {}
-        return {self.method: self.value.values(self.method, spec.bounds()[self.method])}
+        return searched(spec, self.method, self.value)
 
     def fixes(self, spec: StrategySpec) -> Collection[str]:
         """Every method, of which one is in force at a time."""

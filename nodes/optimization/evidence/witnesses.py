@@ -186,7 +186,7 @@ def missing_evidence(home: Path, dataset: Dataset, run: str) -> list[MissingEvid
 def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[MissingEvidence]:
     ledger = Ledger(home)
     chain, present = ledger.chain(dataset.family), ledger.snapshot(dataset.family, dataset.also).trials
-    strangers = [one.run for one in known if not all(chain.holds(heads.ledger) for heads in one.heads)]
+    strangers = [one.run for one in known if not all(heads.ledger.is_in(chain.hashes) for heads in one.heads)]
     most = max(known, key=lambda one: one.trials, default=None)
     seen = max(chain.configurations, most.trials if most else 0)
     if seen > present:
@@ -208,7 +208,7 @@ def _ledger(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) ->
 def _openings(home: Path, dataset: Dataset, run: str, known: Sequence[Witness]) -> Iterator[MissingEvidence]:
     log, boundary = opening_log(home), in_utc(dataset.boundary)
     present = readers_of(dataset, home)
-    strangers = [one.run for one in known if not all(log.holds(heads.openings) for heads in one.heads)]
+    strangers = [one.run for one in known if not all(heads.openings.is_in(log.hashes) for heads in one.heads)]
     # Whoever saw only rows before today's boundary has seen nothing of today's holdout.
     most = max((one for one in known if one.boundary == boundary), key=lambda one: one.openings, default=None)
     if most is not None and most.openings > present:

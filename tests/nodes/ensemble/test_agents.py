@@ -41,7 +41,6 @@ RUN = """
 import contextlib, io, json, sys
 from base.plugins import plugins
 from graphs.ensemble import graph
-from graphs.ensemble import graph
 from nodes.ensemble.agent import RESERVED
 from nodes.ensemble.agents import AGENTS
 from nodes.ensemble.context import EnsembleContext
