@@ -14,9 +14,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -30,6 +30,7 @@ from base.errors import LANGUAGES, Language, in_language, readers_language
 from base.json_files import check_json
 from base.reasons import ReasonError, misshapen
 from base.sources import source_digest
+from graphs.standing import BY_HAND, CHECKPOINTER, READ, RUNTIME, Standing, standing, thread_of
 from nodes.chosen import OPERATORS_OWN
 from nodes.context import Context
 from nodes.errors import SettingError
@@ -48,59 +49,16 @@ from vault.adding import use
 
 C = TypeVar("C", bound=Context)
 
-BY_HAND = ("update", "fork")
-"""Sources of checkpoints that no step of the graph made."""
-
 SERVERS_OWN = frozenset(
     {"thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map", "checkpoint", "run_id", "assistant_id"}
     | {"graph_id", "user_id", "cron_id"}
 )
 """Keys that the LangGraph server puts beside the settings where a client gives `configurable`."""
 
-CHECKPOINTER, READ, RUNTIME = "__pregel_checkpointer", "__pregel_read", "__pregel_runtime"
-"""What LangGraph itself puts beside a caller's `configurable`: who keeps checkpoints, how a step reads the
-state of the graph around it, and the runtime with the settings. It has no public way to ask for the first two
-or to give the third to routers that `update_state` calls, and its own names for the keys are private."""
-
-PLACE: tuple[str, ...] = ("thread_id", CHECKPOINTER)
-
 OWN_PREFIXES = ("__", "langgraph_", "x-")
 
 SERVERS_MARK = "langgraph_api_version"
 """The LangGraph server puts this into the metadata of every run, whichever graph of ours it was told of."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """Where on its thread a run would continue.
-
-    Attributes:
-        values: the state there.
-        left: whether steps are left to be done.
-        checkpoint: its identity.
-        before: identity of the predecessor of the last checkpoint that a step made; empty at the beginning.
-        moved_past: the thread has gone on from it already.
-        by_hand: identities from here back to that last checkpoint, where no step made the one here.
-        changed: somebody has changed the thread's state by hand, wherever.
-    """
-
-    values: Mapping[str, Any]
-    left: bool
-    checkpoint: str
-    before: str
-    moved_past: bool
-    by_hand: frozenset[str]
-    changed: bool = False
-
-    def is_another(self, record: RunRecord) -> bool:
-        """Whether what goes on from here is another run than the one on record."""
-        parent = record.about().get("parent")
-        own = parent.get("checkpoint") if parent else None
-        # A fork that stands where it began goes on as itself.
-        return self.moved_past or bool(self.by_hand and own not in self.by_hand)
-
-
-Lookup = Generator[RunnableConfig, StateSnapshot, Standing | None]
 
 
 class Door(CompiledStateGraph[Any, Any, Any, Any]):
@@ -224,7 +182,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         return bool(self.checkpointer or (config or {}).get("configurable", {}).get(CHECKPOINTER))
 
     def _stand(self, config: RunnableConfig | None) -> Standing | None:
-        looked = _standing(config or {})
+        looked = standing(config or {})
         try:
             place = next(looked)
             while True:
@@ -233,12 +191,12 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             stood = cast("Standing | None", found.value)
         if stood is None:
             return None
-        thread = _thread(config)
+        thread = thread_of(config)
         changes = (self.get_state_history(thread, filter={"source": way}, limit=1) for way in BY_HAND)
         return replace(stood, changed=any(any(found) for found in changes))
 
     async def _astand(self, config: RunnableConfig | None) -> Standing | None:
-        looked = _standing(config or {})
+        looked = standing(config or {})
         try:
             place = next(looked)
             while True:
@@ -247,7 +205,7 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
             stood = cast("Standing | None", found.value)
         if stood is None:
             return None
-        thread, changed = _thread(config), False
+        thread, changed = thread_of(config), False
         for way in BY_HAND:
             async for _ in self.aget_state_history(thread, filter={"source": way}, limit=1):
                 changed = True
@@ -462,12 +420,6 @@ def _fitting(others: bool) -> AbstractContextManager[None]:
     return _stored_state() if others else nullcontext()
 
 
-def _thread(config: RunnableConfig | None) -> RunnableConfig:
-    """Where a thread is kept, whatever place of it is meant."""
-    asked = (config or {}).get("configurable", {})
-    return {"configurable": {name: asked[name] for name in PLACE if name in asked}}
-
-
 def _refuse_taken(run: str | None, settings: Context) -> None:
     """Refuse the name of a finished run.
 
@@ -476,36 +428,3 @@ def _refuse_taken(run: str | None, settings: Context) -> None:
     """
     if run is not None and RunRecord(settings.home_path, run).log.ended():
         raise ReportError("run_exists", run=run)
-
-
-def _standing(config: RunnableConfig) -> Lookup:
-    """Asks for the states that tell where a thread stands: here, at its head, and back to the last step."""
-    asked = config.get("configurable", {})
-    place = _thread(config)["configurable"]
-    addressed = asked.get("checkpoint_id")
-    if inside := asked.get("checkpoint_ns"):  # a step of a subgraph: of the graph itself the one around it
-        addressed = (asked.get("checkpoint_map") or {}).get("")
-    head = yield {"configurable": place}
-    here = head
-    if addressed:
-        here = yield {"configurable": {**place, "checkpoint_id": addressed}}
-    if here.created_at is None:
-        return None
-    last, by_hand = here, []
-    while (last.metadata or {}).get("source") in BY_HAND and last.parent_config:
-        by_hand.append(_identity(last.config))
-        last = yield {"configurable": {**place, "checkpoint_id": _identity(last.parent_config)}}
-    if by_hand:
-        by_hand.append(_identity(last.config))
-    return Standing(
-        values=here.values if isinstance(here.values, Mapping) else {},
-        left=bool(here.next),
-        checkpoint=_identity(here.config),
-        before=_identity(last.parent_config) if last.parent_config else "",
-        moved_past=bool(inside) or _identity(here.config) != _identity(head.config),
-        by_hand=frozenset(by_hand),
-    )
-
-
-def _identity(config: RunnableConfig) -> str:
-    return str(config["configurable"]["checkpoint_id"])
