@@ -142,11 +142,14 @@ def failure_lines(result: Frame, words: WordsLike) -> list[str]:
 _DATA_SOURCES = frozenset({"forecast", "macro", "news"})
 
 
-def instrument_cell(symbol: str, words: WordsLike) -> str:
-    """An instrument by its plain name and symbol, or by its symbol where it has no name."""
-    if symbol == "MARKET":
-        return words("ensemble.source.market")
+def instrument(symbol: str, words: WordsLike) -> str:
+    """An instrument as a reader knows it: its plain name where there is one, and its symbol."""
     return catalogue("ensemble", words.language).get(f"instrument.{symbol}", symbol)
+
+
+def instrument_cell(symbol: str, words: WordsLike) -> str:
+    """The same where it stands alone, without an article."""
+    return words("ensemble.source.market") if symbol == "MARKET" else instrument(symbol, words)
 
 
 def instrument_title(symbol: str, words: WordsLike) -> str:

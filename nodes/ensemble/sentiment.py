@@ -10,10 +10,11 @@ from feeds.lexicon import lexicon_score
 from feeds.news import GENERAL, WINDOW_DAYS, NewsItem
 from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
 from nodes.ensemble.policies.bounds import FREEDOM, near, near_confidence
-from nodes.ensemble.policies.words import instrument, opened, stance
+from nodes.ensemble.policies.words import opened, stance
 from nodes.ensemble.schemas import Driver, Prediction, SentimentReport, Stance
 from nodes.ensemble.types import Candidate, CitedRow, Row, Sourced
 from prompts import Words
+from reports.tables import instrument
 
 TOP_TICKERS = 20
 TITLES = 4

@@ -10,10 +10,11 @@ from typing_extensions import TypeIs
 
 from feeds.forecasts import Forecast
 from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
-from nodes.ensemble.policies.words import instrument, opened, stance
+from nodes.ensemble.policies.words import opened, stance
 from nodes.ensemble.schemas import ContributorHorizon, Driver, Prediction, Stance, TechnicalReport
 from nodes.ensemble.types import CitedRow, Row, Sourced
 from prompts import Words
+from reports.tables import instrument
 
 Way = Literal["up", "flat", "down"]
 

@@ -20,8 +20,8 @@ from feeds.tagging import Names, base_of, load_names
 from nodes.ensemble.agent import TRACE
 from nodes.ensemble.claims.number_words import Rough, in_figures
 from nodes.ensemble.claims.proposed import claimed
-from nodes.ensemble.policies.words import instrument
 from prompts import Language, Words
+from reports.tables import instrument
 
 _MONTHS = {
     name: number

@@ -9,9 +9,9 @@ from feeds.news import GENERAL
 from nodes.ensemble.claims.claims import Known, named_in, strangers
 from nodes.ensemble.claims.languages import is_in
 from nodes.ensemble.policies.pooling import OUTLOOKS
-from nodes.ensemble.policies.words import instrument
 from nodes.ensemble.types import Draft, Forecasted, Proposal
 from prompts import Language, Words
+from reports.tables import instrument
 
 _AGREE = (
     {"keep", "wait"},

@@ -10,11 +10,12 @@ from nodes.ensemble.agent import Citation
 from nodes.ensemble.agents import AGENTS, VIEWS, WEIGHED
 from nodes.ensemble.policies.instruments import ROUND_TRIP
 from nodes.ensemble.policies.pooling import OUTLOOKS, agreements, clashes, direction
-from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, instrument, opened
+from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM, UNCERTAIN, agent_name, opened
 from nodes.ensemble.schemas import Act, ArbiterAnswer, Size
 from nodes.ensemble.types import ArbiterEvidence, Candidate, Expected, Outlook, Proposal, Report, Sourced
 from nodes.ensemble.types import Contributor as Cited
 from prompts import Words
+from reports.tables import instrument
 
 _CITED: dict[str, Citation[Any]] = {
     agent.cites.source: agent.cites for agent in WEIGHED if agent.cites is not None

@@ -1,4 +1,4 @@
-"""What the agents' policies share: words of the schemas, stances, names of instruments.
+"""What the agents' policies share: words of the schemas, stances, names of agents.
 
 A policy is an agent without a model: deterministic, over the same evidence, in the same schema. It is the
 baseline that a model must beat. Every sentence is worded from the evidence's own figures through the text
@@ -25,11 +25,6 @@ def stance(positive: float, neutral: float, negative: float) -> Stance:
     total = positive + neutral + negative
     up, down = round(positive / total, 4), round(negative / total, 4)
     return Stance(positive=up, neutral=round(max(1.0 - up - down, 0.0), 4), negative=down)
-
-
-def instrument(symbol: str, words: Words) -> str:
-    """An instrument as a reader knows it: its plain name where there is one, and its symbol."""
-    return catalogue("ensemble", words.language).get(f"instrument.{symbol}", symbol)
 
 
 def opened(sentence: str) -> str:
