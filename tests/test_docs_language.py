@@ -61,6 +61,7 @@ def test_the_examples_run() -> None:
     assert found["followed"].metrics.n_trades > 0
     assert all(one.metrics.n_trades > 0 for one in (*found["gates"], *found["orders"]))
     assert set(found["orders"][1].trades["side"]) == {"long", "short"}
+    assert {"stop", "target"} <= set(found["swings"].trades["exit_reason"])
     assert {"partial_target", "target"} <= set(found["steps"].trades["exit_reason"])
     assert len(found["tables"]) == 9
 
