@@ -246,11 +246,8 @@ def _differences(
 
 
 @kernel
-def moving_means(values: Floats, lengths: NDArray[np.int64]) -> Floats:
-    """Simple moving average of the last `period` values, a row a period.
-
-    All periods share one series of sums, each with what its rounding lost (Knuth's two-sum).
-    """
+def _window_means(values: Floats, upper: Floats, lengths: NDArray[np.int64]) -> Floats:
+    """As `moving_means`, given the upper half of each value's digits."""
     lanes, size = lengths.size, values.size
     out = np.empty((lanes, size))
     sums = np.zeros(size + 1)
@@ -269,7 +266,6 @@ def moving_means(values: Floats, lengths: NDArray[np.int64]) -> Floats:
             total = grown
         sums[t + 1] = total
         rests[t + 1] = rest
-    upper = (np.ascontiguousarray(values).view(np.uint64) & _UPPER_DIGITS).view(np.float64)
     begin = 0
     while begin < size:
         end = _known_until(values, begin)
@@ -296,6 +292,16 @@ def moving_means(values: Floats, lengths: NDArray[np.int64]) -> Floats:
             out[:, end] = np.nan
         begin = end + 1
     return out
+
+
+def moving_means(values: Floats, lengths: NDArray[np.int64]) -> Floats:
+    """Simple moving average of the last `period` values, a row a period.
+
+    All periods share one series of sums, each with what its rounding lost (Knuth's two-sum).
+    """
+    upper = (np.ascontiguousarray(values).view(np.uint64) & _UPPER_DIGITS).view(np.float64)
+    found: Floats = _window_means(values, upper, lengths)
+    return found
 
 
 def moving_mean(values: Floats, period: int) -> Floats:

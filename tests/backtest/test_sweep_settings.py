@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from backtest import Costs, RequestError, StrategyError, StrategySpec, run_backtest, sweep
+from backtest.engine import batch
 from tests.prices import made_up_prices
 
 DEAR = Costs(
@@ -139,3 +140,23 @@ def test_strategies_written_before_there_was_sizing_are_still_read() -> None:
     del old["sizing"]
     assert StrategySpec.model_validate(old) == spec
     assert spec.sizing.whole_units
+
+
+def test_averages_that_find_no_room_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    df = made_up_prices(rows=640, frequency="1h")
+    # 17 and 16 periods, in groups of eight that pairs mix; two chunks, between which one group is kept.
+    monkeypatch.setattr(batch, "_ROOM_FOR_WORDS", 2 * 150 * (640 // 8 + 8))
+    monkeypatch.setattr(batch, "_ROOM_KEPT", 8 * 8 * 640)
+    crossover = StrategySpec(
+        name="crossover",
+        params={"fast": 5, "slow": 30},
+        entry_long="crosses_above(ema(close, fast), ema(close, slow)) and close > ema(close, slow)",
+        exit_long="ema(close, fast) < ema(close, slow)",
+    )
+    table = sweep(df, crossover, {"fast": range(3, 20), "slow": range(20, 36)})
+    assert len(table) == 17 * 16
+    for row in table.iloc[::19].to_dict("records"):
+        one = StrategySpec(**{**crossover.model_dump(), "params": {"fast": row["fast"], "slow": row["slow"]}})
+        found = run_backtest(df, one).metrics
+        assert row["n_trades"] == found.n_trades > 0
+        assert row["total_return"] == pytest.approx(found.total_return, rel=1e-9)
