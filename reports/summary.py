@@ -64,7 +64,11 @@ def summary_document(published: Published, words: WordsLike, *, pictures: Sequen
     for name in _TOLD:
         lines = tuple(summary[name]) or (words("explain.nothing"),)
         if name == "recommendations":
-            lines = tuple(" ".join((told, *more)) for told, more in advice_lines(summary, words))
+            # In one line the act, its instrument and its end must end as the sentences do.
+            lines = tuple(
+                " ".join((told, *(f"{one[:1].upper()}{one[1:].removesuffix('.')}." for one in more)))
+                for told, more in advice_lines(summary, words)
+            )
         blocks += [Heading(text=words(f"ensemble.face.{name}")), Items(items=lines)]
     blocks += [Heading(text=words("ensemble.face.contributors")), _contributors(summary, words)]
     blocks += _stances(published, words)

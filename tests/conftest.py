@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+from hypothesis import settings
 
 from base import plugins
 from base.aside import taken
@@ -28,6 +29,10 @@ os.environ["LANGGRAPH_CLI_NO_ANALYTICS"] = "1"
 # Several processes of tests share the cores: further threads of BLAS take a tenth of a run for nothing.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[_name] = "1"
+
+# A machine with much to do is slow, not wrong.
+settings.register_profile("threadx", deadline=None)
+settings.load_profile("threadx")
 
 # A shell that starts tests in the background has their processes ignore Ctrl-C, and their children's too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

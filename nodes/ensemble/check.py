@@ -20,7 +20,8 @@ from nodes.ensemble.policies.pooling import OUTLOOKS, clashes, direction, factor
 from nodes.ensemble.policies.words import agent_name
 from nodes.ensemble.state import EnsembleState, reports_of
 from nodes.ensemble.types import Candidate, Contributor, Draft, Report
-from prompts import Words
+from nodes.seam.free_text import Listener
+from prompts import Prompt, Words
 from record.events import SummaryChecked
 
 _ROUNDING = 0.0051
@@ -42,7 +43,7 @@ def check(state: EnsembleState, runtime: Runtime[EnsembleContext]) -> EnsembleSt
         return {"errors": [], "invented": {}, "verdict": "publish"}
     rows = contributor_errors(draft["contributors"], candidates(state["evidence"]), words)
     known = summary_facts(state, words)
-    said = sentence_errors(draft, known, words)
+    said = {**recited(draft, state["arbiter"]["prompt"], words), **sentence_errors(draft, known, words)}
     errors = [*rows.values(), *said.values()]
     if not draft["tensions"] and (unnamed := clashes(reports_of(state))):
         errors += [
@@ -112,6 +113,28 @@ def sentence_errors(draft: Draft, known: Known, words: Words) -> dict[tuple[str,
         )
         for name, place, text in sentences
         if (found := strangers(text, known))
+    }
+
+
+def recited(draft: Draft, prompt: Mapping[str, str] | None, words: Words) -> dict[tuple[str, int], str]:
+    """What is wrong with each sentence that recites or breaks off, by (field, place).
+
+    Args:
+        draft: the arbiter's answer.
+        prompt: what it was asked; None where nobody was.
+        words: of the reader.
+    """
+    if prompt is None:
+        return {}
+    # The reports that it reads are there to be told again: its own instructions are not.
+    listener = Listener(
+        Prompt(name=prompt["name"], language=words.language, system=prompt["system"], user="")
+    )
+    return {
+        (name, place): words(f"nodes.unsaid.{listener.unsaid[-1].why}", words=text)
+        for name in SENTENCES
+        for place, text in enumerate(draft[name])
+        if listener.says_nothing(text)
     }
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import ConfigDict, Field
 
 from base.numbers import Numeric
+from nodes.seam.free_text import FREE_TEXT
 
 Regime = Literal["expansion_modérée", "désinflation", "contraction", "incertain"]
 Level = Literal["low", "medium", "high"]
@@ -34,6 +35,7 @@ DAYS: dict[ProposalHorizon, int] = {"7d": 7, "30d": 30}
 """Horizons of an outlook, and their days."""
 
 Sentence = Annotated[str, Field(min_length=1, max_length=320)]
+Reason = Annotated[Sentence, FREE_TEXT]
 Identifier = Annotated[str, Field(min_length=2, max_length=8)]
 Code = Annotated[str, Field(min_length=1, max_length=400)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -58,7 +60,7 @@ class Driver(_Strict):
         list[Identifier],
         Field(min_length=1, max_length=4, description="Identifiers of the rows it rests on."),
     ]
-    text: Annotated[Sentence, Field(description="One sentence a non-expert understands, figures as given.")]
+    text: Annotated[Reason, Field(description="One sentence a non-expert understands, figures as given.")]
 
 
 class AgentReport(_Strict):
@@ -99,7 +101,7 @@ class Concern(_Strict):
         list[Identifier],
         Field(min_length=1, max_length=4, description="Identifiers of the rows it rests on."),
     ]
-    text: Annotated[Sentence, Field(description="What is weak, in one sentence a non-expert understands.")]
+    text: Annotated[Reason, Field(description="What is weak, in one sentence a non-expert understands.")]
 
 
 class QualityReport(_Strict):

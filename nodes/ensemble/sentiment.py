@@ -108,13 +108,13 @@ def rationale(row: Sourced, words: Words) -> str:
         "agents.sentiment.rationale",
         symbol=instrument(row["symbol"], words),
         prediction=words(f"ensemble.tone.{row['prediction']}"),
-        score=words.percent(row["score"], 0),
     )
 
 
 def advice(rows: list[Candidate], evidence: Evidence, words: Words) -> str | None:
-    """Follow the news whose tone is the most pronounced; nothing where every tone is quiet."""
-    tones = [row for row in rows if row["prediction"] != "neutre"]
+    """Follow the news of the most pronounced tone, of what one may act on; nothing where all are quiet."""
+    known = evidence["instruments"]
+    tones = [row for row in rows if row["prediction"] != "neutre" and row["symbol"] in known]
     if not tones:
         return None
     strongest = max(tones, key=lambda row: row["score"])
@@ -137,7 +137,15 @@ def policy(evidence: Evidence) -> SentimentReport:
         neutral = 0.6 * (1.0 - abs(tone))
         return stance((1 - neutral) * (1 + tone) / 2, neutral, (1 - neutral) * (1 - tone) / 2)
 
-    telling = sorted(given, key=lambda row: (-abs(row["tone"]) * math.sqrt(row["items"]), row["symbol"]))
+    # Reasons for the view before what speaks against it; tone and coverage together within each.
+    telling = sorted(
+        given,
+        key=lambda row: (
+            row["tone"] * mean < 0.0,
+            -abs(row["tone"]) * math.sqrt(row["items"]),
+            row["symbol"],
+        ),
+    )
     return SentimentReport(
         outlook_days_7=leaning(mean),
         outlook_days_30=leaning(mean / 2),

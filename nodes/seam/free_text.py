@@ -49,7 +49,11 @@ _LONG = 150
 """Letters from which a text without a mark at its end was cut off: grammars end texts at 160."""
 
 _WORD = re.compile(r"[^\W_]+")
-_EVIDENCE = re.compile(r"<evidence>.*?</evidence>", re.DOTALL)
+_EVIDENCE = re.compile(
+    r"<evidence>.*?</evidence>|^(?P<mark>[0-9a-f]{16})$.*?^(?P=mark)$", re.DOTALL | re.MULTILINE
+)
+"""What is there to be cited: the block of the cycle, or the rows between the ensemble's marks."""
+
 _ENDS = re.compile(r"[.!?…][\"'»”’)\]\s]*$")
 _OPEN = re.compile(
     r"(?:[,;:(\[«“–—-]|\b(?:a|an|the|of|and|or|to|in|with|because|that|which|than|by|for|is|are|but|if"

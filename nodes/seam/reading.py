@@ -130,12 +130,20 @@ def _number_in(words: str, schema: Schema) -> float | None:
     if _THOUSANDS.fullmatch(plain):
         return None
     plain = plain.replace(",", ".")
-    top = schema.get("maximum") if schema.get("minimum", 0) == 0 else None
+    top = _scale(schema)
     if (ratio := _RATIO.fullmatch(plain)) and top is not None and float(ratio[2]) > 0:
         return float(ratio[1]) * float(top) / float(ratio[2])
     if (percent := _PERCENT.fullmatch(plain)) and top in (1, 10):
         return float(percent[1]) * float(top) / 100.0
     return float(plain) if re.fullmatch(_NUMBER, plain) else None
+
+
+def _scale(schema: Schema) -> float | None:
+    """The top of the scale of a field whose values begin at 0; a share within narrower bounds too."""
+    least, most = schema.get("minimum", 0), schema.get("maximum")
+    if most is not None and 0 <= least <= most <= 1:
+        return 1.0
+    return most if least == 0 else None
 
 
 def _plain(words: str) -> str:

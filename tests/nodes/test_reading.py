@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nodes.context import Context
 from nodes.seam.ask import Abstention, Answer, Question, ask
+from nodes.seam.reading import read
 from prompts import Prompt
 from tests.ollama_emulator import Scripted, ollama_emulator
 from tests.openai_server import Scripted as Whole
@@ -135,6 +136,13 @@ def test_what_changes_meaning_is_refused_with_its_reason(text, code, told, tmp_p
         assert isinstance(result, Abstention)
         assert result.code == code
         assert told in result.provenance.attempts[-1].detail
+
+
+@pytest.mark.parametrize("words", ["50 %", "5/10", "0,5"])
+def test_a_share_within_the_bounds_of_a_case_is_a_share(words):
+    within = {"type": "number", "minimum": 0.42, "maximum": 0.85}
+    assert read(words, within) == (0.5, {"number"})
+    assert read("50 %", {**within, "maximum": 85}) == ("50 %", frozenset())
 
 
 MOST = {

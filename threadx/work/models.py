@@ -147,4 +147,5 @@ def _role(role: str, words: Words) -> str:
 
 def _line(one: Installed, words: Words) -> str:
     size = [gib(one.size, words)] if one.size is not None else []
-    return words("models.list.line", model=one.reference, told=", ".join([*size, *traits(one, words)]) or "–")
+    told = ", ".join([*size, *traits(one, words)]) or words("models.list.no_more")
+    return words("models.list.line", model=one.reference, told=told)

@@ -66,10 +66,10 @@ def known_limits(state: EnsembleState, words: Words, removed: Removed, memory: M
     if len(speaking) < QUORUM:
         tell("quorum", speaking=len(speaking), agents=len(AGENTS))
     if state["sample"]:
-        tell("sample", date=state["hour"][:10])
+        tell("sample", date=words.day(state["hour"]))
     if memory is not None and (label := memory["label"]) != "after":
         told = [
-            f"{model} ({one['until']})" if one["until"] else model
+            f"{model} ({words.day(one['until'])})" if one["until"] else model
             for model, one in memory["models"].items()
             if one["label"] == label
         ]
@@ -142,14 +142,19 @@ def _by_rules(state: EnsembleState, words: Words) -> list[Limit]:
             f"rules.{'+'.join(roles)}",
             words(
                 "ensemble.limit.rules",
-                agents=words("ensemble.limit.everyone")
+                agents=_of(words("ensemble.limit.everyone"), words)
                 if len(roles) == len(turns)
-                else words.join([agent_name(role, words) for role in roles]),
+                else words.join([_of(agent_name(role, words), words) for role in roles]),
                 reasons=reasons,
             ),
         )
         for reasons, roles in by_reason.items()
     ]
+
+
+def _of(name: str, words: Words) -> str:
+    """In whose place: French says the preposition before each."""
+    return words("ensemble.limit.in_place_of", name=name)
 
 
 def _sources(state: EnsembleState, words: Words) -> list[Limit]:

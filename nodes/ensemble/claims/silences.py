@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base.errors import catalogue
 from nodes.context import RULES
-from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA
+from nodes.seam.provenance import DOUBTED, FAILED_CHECK, INVALID_SCHEMA, NOTHING_SAID
 from prompts import Words
 from record.types import Attempt, Provenance
 
@@ -21,8 +21,9 @@ NEVER_REACHED = frozenset(
 
 REFUSED = frozenset(
     (
-        *(INVALID_SCHEMA, FAILED_CHECK, DOUBTED, "no_json", "too_deep", "truncated_json"),
-        *("duplicate_key", "not_finite", "answer_truncated", "answer_too_large", "empty_answer"),
+        *(INVALID_SCHEMA, FAILED_CHECK, DOUBTED, NOTHING_SAID, "no_json", "not_json", "too_deep"),
+        *("truncated_json", "duplicate_key", "not_finite", "two_answers", "answer_truncated"),
+        "answer_too_large",
     )
 )
 """Codes of answers that were given and not accepted."""

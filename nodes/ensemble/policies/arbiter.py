@@ -22,7 +22,7 @@ _CITED: dict[str, Citation[Any]] = {
 }
 """How rows are cited, by their source, in the order of the agents' weights."""
 
-_MOST_ADVICE = 4
+_MOST_ADVICE, _MOST_TRADES = 4, 2
 
 _TELLING = (*VIEWS, *(agent.name for agent in WEIGHED if agent.name not in VIEWS))
 """Agents in the order in which a summary tells what they say: views on markets, then doubts about data."""
@@ -49,7 +49,7 @@ def arbiter_policy(evidence: ArbiterEvidence) -> ArbiterAnswer:
 
 
 def contributors(rows: list[Candidate], words: Words, known: list[Cited] | None = None) -> list[Cited]:
-    """Rows of evidence worth citing, the strongest of each source, beside those already cited."""
+    """Rows worth citing, the strongest of each source, a year's last, beside those already cited."""
     cited = {(row["source"], row["symbol"], row["horizon"]) for row in known or []}
     found = list(known or [])
     for source, citation in _CITED.items():
@@ -58,7 +58,9 @@ def contributors(rows: list[Candidate], words: Words, known: list[Cited] | None 
             for row in rows
             if row["source"] == source and (row["source"], row["symbol"], row["horizon"]) not in cited
         ]
-        fresh.sort(key=lambda row: row["score"], reverse=not citation.weakest_first)
+        # A year's forecasts are the surest, and say least of the weeks that are judged.
+        way = 1.0 if citation.weakest_first else -1.0
+        fresh.sort(key=lambda row: (row["horizon"] == "1y", way * row["score"]))
         found += [cite(row, words) for row in fresh[: citation.most]]
     if len(found) < 3:  # few sources: the rest of quality's rows make up the number
         cited = {(row["source"], row["symbol"], row["horizon"]) for row in found}
@@ -151,19 +153,23 @@ def _recommendations(evidence: ArbiterEvidence, outlook: str, words: Words) -> l
             and row["prediction"] == wanted
         )
     )
-    named = words.join([instrument(symbol, words) for symbol in agreeing[:3]])
+    trades = [
+        symbol
+        for symbol in agreeing
+        if outlook != "neutral" and _pays(known.get(symbol, {}).get("30d"), wanted)
+    ][:_MOST_TRADES]
+    # Who has advice of its own is not named twice.
+    rest = [symbol for symbol in agreeing if symbol not in trades]
+    named = words.join([instrument(symbol, words) for symbol in rest[:3]])
     pooled = {name: words.percent(share, 0) for name, share in evidence["pooled"]["outlook_days_30"].items()}
     key = f"advice_{outlook}" if named or outlook == "neutral" else f"advice_{outlook}_market"
     sentence = opened(words(f"ensemble.rules.{key}", symbols=named, **pooled))
     turned = words(f"ensemble.rules.turned_{outlook}")
     found = [_proposal("wait" if outlook == "negative" else "keep", sentence, turned, size="medium")]
-    if outlook != "neutral":
-        act: Act = "add" if outlook == "positive" else "reduce"
-        for symbol in agreeing:
-            forecast = known.get(symbol, {}).get("30d")
-            if forecast and _pays(forecast, wanted) and len(found) < 3:
-                told = words(f"ensemble.rules.advice_{act}", symbol=instrument(symbol, words))
-                found.append(_proposal(act, opened(told), words("ensemble.rules.turned_forecast"), symbol))
+    act: Act = "add" if outlook == "positive" else "reduce"
+    for symbol in trades:
+        told = words(f"ensemble.rules.advice_{act}", symbol=instrument(symbol, words))
+        found.append(_proposal(act, opened(told), words("ensemble.rules.turned_forecast"), symbol))
     if tension := clashes(reports):
         bull, bear = next(iter(tension))
         agents = {"bull": agent_name(bull, words), "bear": agent_name(bear, words)}
@@ -199,7 +205,7 @@ def _proposal(
     }
 
 
-def _pays(forecast: Expected, wanted: str) -> bool:
+def _pays(forecast: Expected | None, wanted: str) -> bool:
     """Whether a forecast goes the wanted way, and farther than buying and selling again would cost."""
-    move = forecast["expected_return"]
-    return forecast["prediction"] == wanted and move is not None and abs(move) > ROUND_TRIP
+    move = forecast["expected_return"] if forecast and forecast["prediction"] == wanted else None
+    return move is not None and abs(move) > ROUND_TRIP

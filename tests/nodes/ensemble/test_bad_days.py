@@ -12,7 +12,7 @@ from nodes.ensemble.operation.partition import read_trace
 from nodes.ensemble.schemas import LLMEnsembleSummary
 from providers import deadlines, opening
 from providers.errors import DeadlineError, RefusedError, UnavailableError
-from tests.partitions import AS_OF, fill, macro, news, proposals, write
+from tests.partitions import AS_OF, fill, macro, news, proposals, write, write_json
 from tests.scripted import scripted_models
 
 HOSTED = DEFAULT_ENSEMBLE[:3]
@@ -271,3 +271,65 @@ def test_a_headline_that_gives_orders_leaves_every_prompt_as_it_was(tmp_path, he
         "limits"
     ]
     assert any("écarté" in limit for limit in limits)
+
+
+RECITED = "You read price forecasts and say what they announce over 7 and 30 days."
+
+
+@pytest.mark.parametrize(
+    ("reasons", "kept"),
+    [
+        ((RECITED, "Most forecasts point up.", "most forecasts point up"), ["Most forecasts point up."]),
+        ((RECITED,), None),
+    ],
+    ids=["one of its own", "none of its own"],
+)
+def test_a_model_that_recites_its_instructions_gives_no_reason(tmp_path, monkeypatch, reasons, kept):
+    """It goes back as often as there are corrections; then what says nothing is left out."""
+    stance = {"positive": 0.6, "neutral": 0.3, "negative": 0.1}
+    told = json.dumps(
+        {
+            "outlook_days_7": stance,
+            "outlook_days_30": stance,
+            "drivers": [{"text": reason, "evidence": ["T1"]} for reason in reasons],
+            "confidence": 0.7,
+        }
+    )
+    scripted_models(monkeypatch, {"ollama:m": [told] * 3})
+    turn = run(fill(tmp_path), language="en", technical="ollama:m")["agents"]["technical"]
+    if kept is None:
+        assert (turn["report"], turn["code"]) == (None, "nothing_said")
+    else:
+        assert [driver["text"] for driver in turn["report"]["drivers"]] == kept
+
+
+def test_a_concern_in_the_words_of_a_check_is_no_recital(tmp_path, monkeypatch):
+    """What stands between the marks is there to be cited."""
+    message = "Prices of seven instruments end before the last close of the exchange."
+    report = {"asof": AS_OF.isoformat(), "prices": {"ok": False, "issues": [{"sev": "warn", "msg": message}]}}
+    write_json(fill(tmp_path) / "quality/dt=20240314/report.json", report)
+
+    def answer(request):
+        assert message in request.user
+        row = next(line for line in request.user.splitlines() if message in line)
+        concern = {"severity": "low", "text": message, "evidence": [json.loads(row)["id"]]}
+        return json.dumps({"confidence": 0.9, "concerns": [concern]})
+
+    scripted_models(monkeypatch, {"ollama:m": [answer] * 3})
+    turn = run(tmp_path, language="en", quality="ollama:m")["agents"]["quality"]
+    assert [concern["text"] for concern in turn["report"]["concerns"]] == [message]
+    assert turn["provenance"]["corrections"] == 0
+
+
+def test_an_arbiter_that_recites_is_sent_back_and_then_done_without(tmp_path, monkeypatch):
+    """Its instructions, or one sentence in two places, are no driver and no limit."""
+    recited = "Chaque contributeur est la copie exacte d’une ligne fournie ; n’en inventez aucun."
+    drivers = ["La confiance sur SPY est de 70 %.", recited, "Le marché tient bon.", "Peu de nouvelles."]
+    told = json.dumps(summary(key_drivers=drivers, limits=["Le marché tient bon."]))
+    script = scripted_models(monkeypatch, {"ollama:m": [told] * 3})
+    published = valid(run(fill(tmp_path), arbiter="ollama:m"))
+    assert recited not in published["key_drivers"]
+    assert "Le marché tient bon." in published["key_drivers"]
+    assert "Le marché tient bon." not in published["limits"]
+    assert "est recopié des consignes" in script.calls["ollama:m"][1].user
+    assert read_trace(tmp_path, AS_OF)["run"]["removed_sentences"] == 2

@@ -42,6 +42,8 @@ def test_nothing_new_is_one_line_first_everywhere(tmp_path):
     report = to_markdown(hour_document(tmp_path, AS_OF + timedelta(hours=1), Words("en"), drawn=False))
     assert line in report
     assert report.index(line) < report.index("Economic regime")
+    size = Words("en")(f"ensemble.size.{told['recommendation_details'][0]['size']}")
+    assert f"{size}. Expected move: " in report
 
 
 def test_an_outlook_advice_and_limits_that_turn_are_told_by_code(tmp_path):

@@ -165,7 +165,7 @@ def test_sample_says_that_it_is_old(tmp_path):
     context = EnsembleContext(home=str(tmp_path), **ALL_RULES)
     state = graph.invoke({"data": "sample"}, context=context)
     assert state["hour"] == "2018-12-31T22:00:00+00:00"
-    assert "2018-12-31" in state["summary"]["limits"][0]
+    assert "31\u00a0déc.\u00a02018" in state["summary"]["limits"][0]  # as its reader writes days
     assert (tmp_path / "llm_summary/dt=2018123122/summary.json").exists()
     assert not (tmp_path / "forecast").exists()
 

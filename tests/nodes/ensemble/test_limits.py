@@ -86,13 +86,15 @@ def test_no_model_answered_is_said_only_where_none_was_asked_and_none_could(tmp_
 
 def test_agents_with_different_reasons_are_told_apart(tmp_path, monkeypatch):
     scripted_models(monkeypatch, {"ollama:slow": [DeadlineError("time_out", model="ollama:slow", seconds=9)]})
-    told = limits_of(fill(tmp_path), technical=("ollama:slow", "rules"), macro=("ollama:gone", "rules"))
+    gone = ("ollama:gone", "rules")
+    told = limits_of(fill(tmp_path), technical=("ollama:slow", "rules"), macro=gone, quality=gone)
     assert (
         "Des règles fixes ont répondu à la place de l’agent technique\u00a0: délai dépassé (ollama:slow)."
         in told
     )
     assert (
-        "Des règles fixes ont répondu à la place de l’agent macro\u00a0: injoignable (ollama:gone)." in told
+        "Des règles fixes ont répondu à la place de l’agent macro et de l’agent qualité\u00a0: "
+        "injoignable (ollama:gone)." in told
     )
 
 
@@ -111,6 +113,9 @@ def test_the_last_failure_of_a_model_counts_and_a_broken_cache_is_no_reason():
     ]
     found: Any = {"model": "rules", "degraded": True, "attempts": attempts}
     assert reasons_of(found, Words("en")) == "too many requests (a:b)"
+    for code in ("not_json", "two_answers", "nothing_said"):
+        refused: Any = {**found, "attempts": [{**attempts[1], "code": code}]}
+        assert reasons_of(refused, Words("en")).startswith("answer refused, ")
     assert reasons_of({**found, "attempts": []}, Words("en")) == "no model configured"
     assert reasons_of(None, Words("fr")) == "aucun modèle configuré"
 

@@ -9,6 +9,7 @@ import pytest
 from nodes.ensemble.operation.partition import read_trace
 from nodes.ensemble.scores.scoring import Scorer, kind_of
 from nodes.ensemble.scores.track_record import keep_standing
+from prompts import Words
 from tests.nodes.ensemble.test_graph import run
 from tests.nodes.ensemble.test_scoring import hour, market, prices
 from tests.partitions import AS_OF, fill
@@ -112,7 +113,7 @@ def test_the_hour_says_what_its_models_may_remember(tmp_path, monkeypatch, capsy
         if told:
             assert told[language] in limits[codes[0]]
             assert model in limits[codes[0]]
-            assert until is None or until in limits[codes[0]]
+            assert until is None or Words(language).day(until) in limits[codes[0]]
         assert memory == (label and {"label": label, "models": {model: {"label": label, "until": until}}})
     asked = ["ensemble", "history", "--home", str(tmp_path / "en"), "--language", "en"]
     (row,) = json.loads(command(*asked, "--json", "-", out=capsys))["hours"]

@@ -238,6 +238,17 @@ def test_a_handful_of_headlines_about_one_name_does_not_beat_the_news_of_the_mar
     assert scores["BTC-USD"] == max(scores.values())
 
 
+def test_reasons_of_the_news_begin_with_one_for_their_view():
+    rows = [
+        news_row(1, "LUNA", 0.95, 7),
+        news_row(2, "BTC-USD", -0.6, 17),
+        news_row(3, "MARKET", -0.5, 17),
+    ]
+    told = sentiment.policy({"language": "en", "sentiment": rows})
+    assert direction(told.outlook_days_7.model_dump()) == "negative"
+    assert [driver.evidence for driver in told.drivers] == [["S2"], ["S3"], ["S1"]]
+
+
 def report(positive, neutral, negative, confidence=1.0):
     stance = {"positive": positive, "neutral": neutral, "negative": negative}
     return {"outlook_days_7": stance, "outlook_days_30": stance, "confidence": confidence}

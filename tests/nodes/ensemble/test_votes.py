@@ -15,7 +15,7 @@ from feeds.folder import DataFolder
 from feeds.forecasts import Forecast, read_forecasts
 from nodes.ensemble import technical
 from nodes.ensemble.agents import AGENTS
-from tests.partitions import AS_OF, fill, final, write
+from tests.partitions import AS_OF, fill, final, news, write
 from tests.partitions import forecast as forecast_row
 
 OTHER_WAY = {"up": "down", "flat": "flat", "down": "up"}
@@ -162,6 +162,28 @@ def test_a_clear_market_is_told_as_it_is(tmp_path, scale, falling):
     named = [ticker for ticker in own if f"{ticker} " in f"{advice} ".replace(",", " ").replace(".", " ")]
     assert named
     assert {own[ticker] for ticker in named} == {wanted[1]}
+
+
+def test_advice_and_citations_are_of_the_weeks_ahead_and_about_what_is_forecast(tmp_path):
+    """A year's forecasts are the surest, and the loudest name may be one that nobody forecasts."""
+    root = fill(tmp_path / "data")
+    (root / "forecast/dt=20240314/final.parquet").unlink()
+    rows = market(7, 1.0)
+    write(root / "forecast/dt=20240314/forecasts.parquet", rows)
+    write(
+        root / "news/dt=20240314/news_101500.parquet",
+        [news(f"Coin {number} soars", tickers=["LUNA1-USD"], sent=0.9) for number in range(9)],
+    )
+    told = summary_of(root, tmp_path)
+    cited = [row for row in told["contributors"] if row["source"] == "technique"]
+    assert cited
+    assert {row["horizon"] for row in cited} <= {"7d", "30d"}
+    advised = told["recommendation_details"]
+    assert not [one for one in advised if "LUNA" in one["sentence"]]
+    own = {one["instrument"] for one in advised} - {"MARKET"}
+    assert own
+    for name in own:
+        assert sum(f"{name}," in text or f"{name} " in text for text in told["recommendations"]) == 1
 
 
 def summary_of(root, tmp_path):
