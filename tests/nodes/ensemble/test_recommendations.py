@@ -154,7 +154,7 @@ def test_bad_advice_goes_back_once_and_then_code_does_without(tmp_path, monkeypa
     assert bad["sentence"] not in told["recommendations"]
     assert told["recommendations"][:2] == [GOOD[0]["sentence"], GOOD[2]["sentence"]]
     assert len(told["recommendations"]) == len(told["recommendation_details"]) == 3
-    assert any(limit.startswith("1 sentence quoting") for limit in told["limits"])
+    assert any(limit.startswith("1 sentence was removed or rewritten") for limit in told["limits"])
 
 
 def test_a_gap_in_the_data_ends_up_among_the_limits(tmp_path, monkeypatch):
