@@ -18,6 +18,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import IO, Any
 
+from base import job_objects
+
 if sys.platform != "win32":
     import resource
 
@@ -36,8 +38,18 @@ def _bound(seconds: float, memory: int | None) -> None:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _seal(sealed: bool, processor: float | None) -> None:
-    """What the system holds a child to that its parent cannot: writing, and work once the parent is gone."""
+def _seal(sealed: bool, memory: int | None, processor: float | None) -> None:
+    """What the system holds a child to that its parent cannot: writing, and work once the parent is gone.
+
+    Raises:
+        NotHeldError: it was to be sealed, and the system does not.
+    """
+    if sys.platform == "win32":
+        if sealed:
+            job_objects.hold(
+                memory=None if memory is None else 2 * memory,
+                processor=None if processor is None else processor + _GRACE_SECONDS,
+            )
     if sys.platform != "win32":
         if sealed:
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -107,10 +119,10 @@ def main() -> None:
             return
         question = json.loads(message[0])
         _bound(question["seconds"], question["memory"])
-        _seal(question["sealed"], question["processor"])
         told: dict[str, Any] = {}
         parts: list[bytes] = []
         try:
+            _seal(question["sealed"], question["memory"], question["processor"])
             parts = [getattr(module, question["function"])(question["fields"], message[1:])]
         except BaseException as error:  # pyo3's panics are no Exception; whatever it is, it is told
             told = {

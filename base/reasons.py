@@ -86,6 +86,7 @@ _BY_NAME = {
     "ConnectTimeoutError": "timed_out",
     "ReadTimeoutError": "timed_out",
     "NoCredentialsError": "no_keys",
+    "NotHeldError": "not_held",
 }
 """Classes of libraries that this room does not import."""
 

@@ -315,7 +315,11 @@ class Verdict(TypedDict):
 
 @with_config(_OPEN)
 class Trial(TypedDict):
-    """What became of a proposal in its iteration; older iterations of a state keep it in short."""
+    """What became of a proposal in its iteration; older iterations of a state keep it in short.
+
+    `code_length` is that of written functions beyond the champion's, in elementary conditions, where there
+    are some; `gain_bits` what a population's variant gains.
+    """
 
     number: int
     sentence: str
@@ -336,6 +340,8 @@ class Trial(TypedDict):
     folds_held: NotRequired[int | None]
     allowed: NotRequired[float | None]
     excess_t: NotRequired[float | None]
+    code_length: NotRequired[int]
+    gain_bits: NotRequired[float]
 
 
 @with_config(_OPEN)

@@ -78,6 +78,8 @@ def _reasons(entry: Modification, words: WordsLike) -> list[str]:
                 champion_t=words.number(decided.get("champion_excess_t")),
                 p=words.short(decided.get("p_value")),
                 allowed=words.short(decided.get("allowed")),
+                length=decided.get("code_length", 0),
+                gain=words.number(decided.get("gain_bits")),
                 **(lost_fields(words, lost) if (lost := decided.get("account_lost")) else {}),
             )
         )
@@ -87,7 +89,7 @@ def _reasons(entry: Modification, words: WordsLike) -> list[str]:
 def _decision(entry: Modification) -> str:
     """A population adopts by its rank, a single champion by its score and significance."""
     ranked = entry["decided_by"].get("champion_excess_t") is not None
-    told = "_population" if ranked and entry["outcome"] in ("adopted", "kept_out") else ""
+    told = "_population" if ranked and entry["outcome"] in ("adopted", "kept_out", "needless") else ""
     return f"decided_{entry['outcome']}{told}"
 
 

@@ -8,6 +8,7 @@ from backtest.cage.source import read_source
 from backtest.cage.wording import told as told_in
 from record.events import CodeExamined, IndicatorWritten, code_id
 from record.run_view import RunView, Trial
+from record.types import Trial as Outcome
 from reports.document import Block, Code, Grid, Heading, Items, Paragraph, Picture
 from reports.words import WordsLike
 
@@ -67,6 +68,7 @@ def written_blocks(view: RunView, words: WordsLike, pictures: Mapping[str, Seque
             *([words("code.show.parents", parents=parents)] if parents else []),
             words("code.show.nearest", **nearest),
             words("explain.code.why", reason=trial.reason, outcome=outcome),
+            *_length(view, trial, words),
             words("explain.code.paid", trials=count),
         ]
         blocks += [
@@ -97,8 +99,23 @@ def _examined(view: RunView) -> list[CodeExamined]:
     return [event.data for event in view.events if isinstance(event.data, CodeExamined)]
 
 
+def _length(view: RunView, trial: Trial, words: WordsLike) -> list[str]:
+    """How long the code is beyond the champion's, and what was gained; nothing where it is hardly longer."""
+    lines = []
+    for one in _selected(view, trial):
+        if "code_length" in one:
+            lines.append(words("explain.code.length", length=one["code_length"]))
+        if "gain_bits" in one:
+            lines.append(words("explain.code.gained", gain=words.number(one["gain_bits"], 1)))
+    return lines
+
+
 def _backtests(view: RunView, trial: Trial) -> int:
     """Configurations that were tried for a proposal: each is a trial of the ledger."""
+    return sum(int(one.get("backtests", 0)) for one in _selected(view, trial))
+
+
+def _selected(view: RunView, trial: Trial) -> list[Outcome]:
+    """The proposal as its iteration was closed, once it is."""
     entry = view.history.get(trial.iteration)
-    trials = entry["trials"] if entry else []
-    return sum(int(one.get("backtests", 0)) for one in trials if one["number"] == trial.number)
+    return [one for one in entry["trials"] if one["number"] == trial.number] if entry else []

@@ -204,6 +204,29 @@ READ: tuple[Attempt, ...] = (
     Attempt("two kinds of value", "changes_kind", function("x = 1.0\nx = np.zeros(len(close))\nreturn x")),
     Attempt("a divisor made zero", "changes_argument", function("n = 0\nreturn close", "close, n: (1, 9) = 2")),
     Attempt("np replaced", "taken_name", function("np = 1.0\nreturn close")),
+    Attempt("a function as an argument", "taken_name", function("return close", "close, min: (1, 5) = 2")),
+    Attempt("np as an argument", "taken_name", function("return close", "close, np: (1, 5) = 2")),
+    Attempt("an argument twice", "repeated_argument", function("return close", "close, n: (1, 5) = 2, n: (1, 9) = 3")),
+    Attempt("open in wide letters", "reaches_outside", looped("\uff4f\uff50\uff45\uff4e(3)")),
+    Attempt("underscores in wide letters", "dunder", valued("close.a\uff3f\uff3fb")),
+    Attempt("eval in script letters", "reaches_outside", valued("\U0001d452val(close)")),
+    Attempt("import behind a continued line", "import", looped("x = 1.0 \\\n  ; import os")),
+    Attempt("bars unpacked into a range", "starred", looped("for k in range(*close):\n    out[t] = k")),
+    Attempt("an array shared by name", "named_argument", valued("np.abs(close[t], out=close)")),
+    Attempt("the loop's last round told", "perhaps_unset", function("n = len(close)\nout = np.zeros(n)\nfor k in range(n):\n    pass\nfor t in range(n):\n    out[t] = close[t] / k\nreturn out")),
+    Attempt("length made a fraction", "length_in_value", valued("float(n)")),
+    Attempt("length through abs", "length_in_value", valued("abs(n - t)")),
+    Attempt("length chosen by a condition", "changes_kind", valued("n if t > 3 else 1")),
+    Attempt("length through a power", "length_in_value", valued("(n - 1) ** 2")),
+    Attempt("itself under another name", "recursion", looped("again = attempt")),
+    Attempt("a default that appends", "bad_bounds", function("return close", "close, n: (1, 5) = [].append(1)")),
+    Attempt("a bound that is true", "bad_bounds", function("return close", "close, n: (False, True) = True")),
+    Attempt("prices through a second name", "writes_prices", looped("prices = close\nprices[t] = 1.0")),
+    Attempt("an element with two indices", "index", valued("close[t, 0]")),
+    Attempt("a price as a loop's step", "loop_step", looped("for k in range(0, 9, close[t]):\n    out[t] = k")),
+    Attempt("backwards by a negative step", "backwards", looped("for k in range(n - 1, t, -1):\n    out[t] = close[k]")),
+    Attempt("an empty slice of all", "slice_alone", valued("close[0:n]")),
+    Attempt("window to the end", "from_the_end", valued("np.mean(close[t:n])")),
     Attempt("idle value", "idle_name", looped("x = close[t]\nout[t] = close[t]")),
     Attempt("idle argument", "idle_argument", valued("close[t]", "high, close")),
 )  # fmt: skip
@@ -218,6 +241,17 @@ SIGNALS = function(
     "close, period: (5, 100) = 20",
 )
 """An honest strategy: in at a new high, out at a new low."""
+
+NEEDLESS = looped(
+    "if t == 0:\n    continue\n"
+    "push = close[t] / close[t - 1] - 1.0\n"
+    "up = 0.9 * up + 0.1 * max(0.0, volume[t] / volume[t - 1] - 1.0)\n"
+    "down = 0.9 * down + 0.1 * max(0.0, volume[t - 1] / volume[t] - 1.0)\n"
+    "heat = 0.9 * heat + 0.1 * (up - down) * math.tanh(up + down)\n"
+    "out[t] = push + 1e-6 * heat",
+    "close, volume",
+).replace("for t", "up = 0.0\n    down = 0.0\n    heat = 0.0\n    for t", 1)
+"""Most of it changes what it gives, but by nothing that matters."""
 
 RUN: tuple[Attempt, ...] = (
     Attempt("a signal that is a price", "no_signal", SIGNALS.replace("] = close[t] > ", "] = close[t] + ")),
@@ -259,6 +293,15 @@ RUN: tuple[Attempt, ...] = (
     Attempt("price plus volume", "out_of_scale_price", valued("close[t] + volume[t]", "close, volume")),
     Attempt("volume above a thousand", "out_of_scale_volume", valued("1.0 if volume[t] > 3000.0 else 0.0", "volume").replace("close", "volume")),
     Attempt("a parameter without use", "idle_parameter", valued("close[t] + 0.0 * width", "close, width: (1.0, 5.0) = 2.0")),
+    Attempt("looks ahead in long histories", "knows_future", looped("if t > 0:\n    out[t] = close[t] / close[t - 1]\nif n > 5000 and t + 1 < n:\n    out[t] = close[t + 1] / close[t]")),
+    Attempt("looks ahead from a late bar on", "knows_future", function("n = len(close)\nout = np.full(n, np.nan)\nfor t in range(1, n):\n    out[t] = close[t] / close[t - 1]\nfor t in range(20000, n):\n    out[t - 1] = close[t] / close[t - 1]\nreturn out")),
+    Attempt("knows the height of a market", "out_of_scale_price", looped("if t > 0:\n    out[t] = close[t] / close[t - 1]\n    if close[t] > 4500.0:\n        out[t] = 0.0")),
+    Attempt("knows what is traded in a market", "out_of_scale_volume", looped("if t > 0:\n    out[t] = volume[t] / volume[t - 1]\n    if volume[t] > 1e6:\n        out[t] = 0.0", "volume").replace("len(close)", "len(volume)")),
+    Attempt("length counted in a loop", "knows_length", function("n = len(close)\nout = np.zeros(n)\nbars = 0.0\nfor k in range(n):\n    bars += 1.0\nfor t in range(1, n):\n    out[t] = close[t] / close[t - 1] / bars\nreturn out")),
+    Attempt("the last bar by arithmetic", "knows_future", valued("close[0 - 1] / close[t]")),
+    Attempt("the last bar behind the first", "knows_future", looped("out[t] = close[t] / close[t - 1]")),
+    Attempt("every seventh bar since the beginning", "leans_on_start", looped("if t > 0:\n    out[t] = close[t] / close[t - 1]\n    if t % 7 == 0:\n        out[t] = -out[t]")),
+    Attempt("half of it for nothing", "needless", NEEDLESS),
     Attempt("an input without use", "idle_input", valued("close[t] + 0.0 * high[t]", "high, close")),
 )  # fmt: skip
 

@@ -17,7 +17,13 @@ from tests.langgraph_server import PROJECT, clean_environment
 MODES = frozenset("rwaxbt+")
 PLAYED = PROJECT / "tests" / "as_windows"
 PORTABLE = (
-    *("threadx/web/processes.py", "threadx/console.py", "base/files.py", "base/bounded_child.py"),
+    *(
+        "threadx/web/processes.py",
+        "threadx/console.py",
+        "base/files.py",
+        "base/bounded_child.py",
+        "base/job_objects.py",
+    ),
     *("base/children.py", "base/cores.py", "backtest/cage/child.py", "backtest/cage/trying.py"),
     *("benchmarks/memory.py", "benchmarks/under_fire.py"),
 )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from backtest.cage.errors import CodeError
-from backtest.cage.vocabulary import CONSTANTS, FUNCTIONS, MAKERS, REASONS, TYPES, WINDOWS
+from backtest.cage.vocabulary import CONSTANTS, FUNCTIONS, MAKERS, REASONS, TAKEN, TYPES, WINDOWS
 
 MOST_LOOPS = 3
 """Loops inside one another."""
@@ -231,7 +231,7 @@ class Body:
     def _name(self, target: ast.Name, kind: str) -> None:
         """A name takes a value: it keeps its kind for good."""
         name = target.id
-        if name in ("np", "math") or name in FUNCTIONS or name in ("range", "len"):
+        if name in TAKEN:
             self._refuse("taken_name", target, name=name)
         if name in self.arguments:
             self._refuse("changes_argument", target, name=name)

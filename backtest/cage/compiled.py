@@ -82,15 +82,28 @@ def compiled(source: Source) -> Compiled:
     Raises:
         numba's own errors: it does not compile. In the caller's process: see `backtest.cage.trying`.
     """
-    names = {**_NAMES, "__name__": f"generated.{source.name}_{source.hash}"}
-    exec(compile(metered(source), f"<{source.name}>", "exec"), names)  # read and rewritten: arithmetic alone
     column = types.Array(types.float64, 1, "C", readonly=True)
     numbers = (types.int64 if one.whole else types.float64 for one in source.parameters)
     own = types.Array(types.float64, 1, "C")
     returned = types.UniTuple(own, len(source.places)) if source.places else own
     signature = returned(*(column for _ in source.inputs), *numbers)
-    made = njit(signature, nogil=True, boundscheck=True, error_model="numpy")(names[source.name])
+    made = njit(signature, nogil=True, boundscheck=True, error_model="numpy")(_defined(source, _NAMES))
     return cast(Compiled, made)
+
+
+def interpreted(source: Source) -> Compiled:
+    """The function as Python runs it, with the same bounds: slow, but there at once.
+
+    It may fail where machine code gives what is not a number: Python divides nothing by zero.
+    """
+    plain = {name: getattr(one, "py_func", one) for name, one in _NAMES.items()}
+    return _defined(source, plain)
+
+
+def _defined(source: Source, names: dict[str, Any]) -> Compiled:
+    known = {**names, "__name__": f"generated.{source.name}_{source.hash}"}
+    exec(compile(metered(source), f"<{source.name}>", "exec"), known)  # read and rewritten: arithmetic alone
+    return cast(Compiled, known[source.name])
 
 
 def arguments(source: Source, values: dict[str, float] | None = None) -> list[float]:

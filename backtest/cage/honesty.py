@@ -5,6 +5,7 @@ rooted        it does not lean on the bar at which a history happens to begin
 repeatable    the same prices give the same values, bit for bit
 scaled        a price ten times as high gives a value in step: the same, or so many times it
 telling       it is known, it varies, and each of its parameters and inputs matters
+needed        no shorter function, without one of its larger parts, gives the same
 
 Of a strategy all of it holds for each of its signals.
 """
@@ -16,13 +17,21 @@ from collections.abc import Callable
 import numpy as np
 
 from backtest.cage import histories
-from backtest.cage.compiled import Compiled, Floats, arguments
+from backtest.cage.compiled import Compiled, Floats, arguments, interpreted
+from backtest.cage.description import simpler
 from backtest.cage.errors import CodeError
 from backtest.cage.histories import BARS, History
 from backtest.cage.source import Bounded, Source
 
 CUTS = (1, 2, 3, 7, 20, 50, 101, 233, 400, 512, 640, 777, 900, 1024, 1111, 1250, 1313, 1400, 1488, 1499)
 """Bars after which the future is cut off, and after which another one is planted."""
+
+LONG = 60_000
+LONG_CUTS = (5_003, 30_011, 59_999)
+"""A history longer than the others, for who looks ahead only where there are many bars."""
+
+SCALES = (10.0, 0.01, 30.0, 100.0, 1000.0)
+"""What prices and volumes are multiplied by: markets of many heights, for who knows the height of one."""
 
 TOLERANCE = 1e-9
 """Share of its size by which a value may differ: sums of another length are rounded otherwise."""
@@ -35,6 +44,12 @@ LARGEST_TRIED = 120
 
 MOST_UNKNOWN = 0.5
 """Share of bars after the first known one that may be without a value."""
+
+SAME = 0.99
+"""Correlation from which on a shorter function gives the same as a longer one."""
+
+_BRIEF = 400
+"""Bars of the history on which shorter functions are tried, which Python runs uncompiled."""
 
 Values = dict[str, float]
 Run = Callable[[History, Values], Floats]
@@ -50,7 +65,7 @@ def tried(source: Source, function: Compiled) -> tuple[Floats, dict[str, int]]:
     Raises:
         CodeError: `outside_array`, `too_much_work`, `fails`, `not_one_value_a_bar`; `knows_future`,
             `knows_length`, `not_repeatable`, `leans_on_start`, `out_of_scale_price`, `out_of_scale_volume`,
-            `constant`, `mostly_unknown`, `never_signals`, `idle_parameter`, `idle_input`.
+            `constant`, `mostly_unknown`, `never_signals`, `idle_parameter`, `idle_input`, `needless`.
     """
 
     def run(history: History, values: Values) -> Floats:
@@ -67,9 +82,11 @@ def tried(source: Source, function: Compiled) -> tuple[Floats, dict[str, int]]:
         raise CodeError("not_repeatable")
     for values in tried_settings(source):
         causal(run, history, values)
+    causal(run, histories.walk(LONG), usual, LONG_CUTS)
     telling(source, found)
     matters(source, run, history, usual, found)
     rooted(run, history, usual)
+    needed(source, run)
     price, volume = scaled(run, history, usual, found)
     return found, {"price_power": price, "volume_power": volume, **warm_ups(source, run, history)}
 
@@ -118,15 +135,16 @@ def tried_settings(source: Source) -> list[Values]:
     return _different([usual, least, most])
 
 
-def causal(run: Run, history: History, values: Values) -> None:
+def causal(run: Run, history: History, values: Values, cuts: tuple[int, ...] = CUTS) -> None:
     """Refuse what a later bar changes, or the mere number of later bars.
 
     Raises:
         CodeError: `knows_future`, with the first such bar; `knows_length`.
     """
     whole = run(history, values)
-    for place, cut in enumerate(CUTS):
-        other = histories.walk(BARS - cut, seed=100 + place).times(3.0 if place % 2 else 0.4)
+    for place, cut in enumerate(cuts):
+        rest = history.close.size - cut
+        other = histories.walk(rest, seed=100 + place).times(3.0 if place % 2 else 0.4)
         planted = run(history.part(0, cut).then(other), values)
         if (bar := first_difference(whole[..., :cut], planted[..., :cut])) is not None:
             raise CodeError("knows_future", bar=bar + 1, cut=cut)
@@ -170,6 +188,27 @@ def matters(source: Source, run: Run, history: History, usual: Values, found: Fl
             raise CodeError("idle_input", name=name)
 
 
+def needed(source: Source, run: Run) -> None:
+    """Refuse a function that is as good without a quarter of it, and more.
+
+    Raises:
+        CodeError: `needless`, with the line of the part.
+    """
+    history = histories.walk(_BRIEF)
+    usual = {one.name: _within(one, one.default) for one in source.parameters}
+    found = run(history, usual)
+    for saved, line, shorter in simpler(source):
+        given = {one.name: usual[one.name] for one in shorter.parameters}
+        columns = history.columns(shorter.inputs)
+        try:
+            with np.errstate(all="ignore"):
+                other = values_of(shorter, interpreted(shorter), columns, given)
+        except (CodeError, ArithmeticError, ValueError, TypeError, LookupError):
+            continue  # what Python cannot run is no alternative
+        if (alike := _likeness(found, other)) > SAME:
+            raise CodeError("needless", line=line, percent=round(100.0 * saved), correlation=round(alike, 4))
+
+
 def rooted(run: Run, history: History, values: Values) -> None:
     """Refuse a value that still leans on where the history begins after more than a thousand bars.
 
@@ -192,10 +231,9 @@ def scaled(run: Run, history: History, values: Values, found: Floats) -> tuple[i
     Raises:
         CodeError: `out_of_scale_price`, `out_of_scale_volume`.
     """
-    return (
-        _power(found, run(history.times(10.0), values), "price"),
-        _power(found, run(history.times(1.0, 10.0), values), "volume"),
-    )
+    prices = [run(history.times(scale), values) for scale in SCALES]
+    volumes = [run(history.times(1.0, scale), values) for scale in SCALES]
+    return _power(found, prices, "price"), _power(found, volumes, "volume")
 
 
 def warm_ups(source: Source, run: Run, history: History) -> dict[str, int]:
@@ -219,17 +257,34 @@ def first_difference(one: Floats, other: Floats) -> int | None:
     return int(differs.argmax()) if differs.any() else None
 
 
-def _power(found: Floats, larger: Floats, of: str) -> int:
-    known = ~np.isnan(found)
-    if np.array_equal(known, ~np.isnan(larger)):
-        size = _size(found)
+def _likeness(one: Floats, other: Floats) -> float:
+    """The least correlation over the series, signs aside; 0 where only one of them is known."""
+    least = 1.0
+    for mine, theirs in zip(np.atleast_2d(one), np.atleast_2d(other), strict=True):
+        known = ~np.isnan(mine)
+        if np.isnan(theirs[known]).any() or known.sum() < 2:
+            return 0.0
+        first, second = mine[known] - mine[known].mean(), theirs[known] - theirs[known].mean()
+        size = float(np.sqrt((first @ first) * (second @ second)))
+        least = min(least, abs(float(first @ second)) / size if size > 0.0 else 0.0)
+    return least
+
+
+def _power(found: Floats, scaled: list[Floats], of: str) -> int:
+    known, size = ~np.isnan(found), _size(found)
+    if all(np.array_equal(known, ~np.isnan(other)) for other in scaled):
+        others = [(scale, other[known]) for scale, other in zip(SCALES, scaled, strict=True)]
         for power in (0, 1, -1, 2, -2):
-            if np.all(np.abs(larger[known] / 10.0**power - found[known]) <= 1e-6 * size):
+            if all(_near(other / scale**power, found[known], size) for scale, other in others):
                 return power
-        moved = larger[known] - found[known]
-        if np.ptp(moved) <= 1e-6 * max(size, float(np.abs(moved).max())):
+        moved = [other - found[known] for _, other in others]
+        if all(np.ptp(one) <= 1e-6 * max(size, float(np.abs(one).max())) for one in moved):
             return 0
     raise CodeError("out_of_scale_price" if of == "price" else "out_of_scale_volume")
+
+
+def _near(one: Floats, other: Floats, size: float) -> bool:
+    return bool(np.all(np.abs(one - other) <= 1e-6 * size))
 
 
 def _size(values: Floats) -> float:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 
 from backtest.cage.body import Body
 from backtest.cage.errors import CodeError
-from backtest.cage.vocabulary import COLUMNS
+from backtest.cage.vocabulary import COLUMNS, TAKEN
 
 LONGEST = 6_000
 """Letters of a source."""
@@ -206,9 +206,12 @@ def _arguments(function: ast.FunctionDef) -> tuple[tuple[str, ...], tuple[Bounde
         raise CodeError("no_prices", known=", ".join(COLUMNS))
     if len(bounded) > MOST_PARAMETERS:
         raise CodeError("too_many_parameters", found=len(bounded), limit=MOST_PARAMETERS)
-    names = [*inputs, *(one.arg for one in bounded)]
-    if len(set(names)) < len(names) or {*names} & {"np", "math"}:
-        raise CodeError("repeated_argument")
+    names = [one.arg for one in given.args]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise CodeError("repeated_argument", name=name)
+        if name in TAKEN:
+            raise CodeError("taken_name", line=given.args[place].lineno, name=name)
     return inputs, tuple(_bounds(one, default) for one, default in zip(bounded, given.defaults, strict=True))
 
 

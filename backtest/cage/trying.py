@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backtest.cage.errors import CodeError
 from backtest.cage.source import Source, read_source
-from base import bounded
+from base import bounded, job_objects
 from base.bounded import Limits
 from base.reasons import ReasonError
 
@@ -47,7 +47,10 @@ def require_cage() -> None:
         CodeError: `no_cage`.
     """
     if sys.platform == "win32":
-        raise CodeError("no_cage")
+        try:
+            job_objects.require()
+        except job_objects.NotHeldError:
+            raise CodeError("no_cage") from None
 
 
 def examine(text: str, limits: Limits = LIMITS) -> Examined:
@@ -66,6 +69,8 @@ def examine(text: str, limits: Limits = LIMITS) -> Examined:
     try:
         answer = bounded.run(CHILD, "examine", {}, source.text.encode(), limits=limits)
     except ReasonError as error:
+        if error.code == "not_held":
+            raise CodeError("no_cage") from None
         raise CodeError("ended", name=source.name, reason=error) from None
     head, _, values = answer.partition(b"\n")
     told = json.loads(head)

@@ -29,6 +29,9 @@ FUNCTIONS: dict[str, tuple[Shape, int, int]] = {
 }
 """What it takes and gives (`either`: numbers, or arrays bar by bar), the fewest and the most arguments."""
 
+TAKEN = frozenset((*FUNCTIONS, "np", "math", "range", "len", "bool"))
+"""Names that mean something in a function, and can be nothing else."""
+
 WINDOWS = frozenset(f"np.{name}" for name in ("sum", "mean", "std", "var", "min", "max"))
 """Functions of the bars between two ends, `np.mean(close[t - 4 : t + 1])`."""
 

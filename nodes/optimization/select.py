@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from backtest.validation.score import Acceptance, accept, folds_held
+from backtest.cage.description import gain
+from backtest.validation.score import Acceptance, accept, allowed_error, folds_held
 from nodes.context import OptimizationContext
-from nodes.optimization.changes import CHANGE, present, search_grid
+from nodes.optimization.changes import CHANGE, code_length, present, search_grid
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import shortened
 from nodes.optimization.parsed import parsed
 from nodes.optimization.state import OptimizationState
-from nodes.optimization.trials.archive import LEAST_TRADES, archived, leads, member
+from nodes.optimization.trials.archive import LEAST_TRADES, archived, leads, member, pays
 from nodes.optimization.trials.trial import combinations
 from nodes.run_events import record
 from prompts import Language, Words
@@ -27,6 +28,7 @@ _OUTCOMES = {
     "luck": "luck",
     "few_trades": "few_trades",
     "noise": "noise",
+    "needless": "needless",
 }
 
 
@@ -81,7 +83,12 @@ def _trial(
 
 
 def _judged(
-    champion: Champion, proposal: Proposal, variant: Variant, figures: Figures, side_by_side: int
+    champion: Champion,
+    proposal: Proposal,
+    variant: Variant,
+    figures: Figures,
+    side_by_side: int,
+    length: int,
 ) -> Acceptance:
     held = variant.get("folds_held")
     if held is None:  # of an earlier version
@@ -93,12 +100,20 @@ def _judged(
         len(figures["blocks"]),
         p_value=variant["p_value"],
         side_by_side=side_by_side,
-        more_conditions=proposal["conditions"],
+        more_conditions=max(0, proposal["conditions"]) + length,
         lost=account_lost(figures) is not None,
     )
 
 
-def _ranked(champion: Champion, figures: Figures, excess_t: float, more_conditions: int) -> str:
+def _in_single(decided: Acceptance, side_by_side: int, more_conditions: int) -> str:
+    """The reason of a single champion's test; `needless` where only the length of code is against it."""
+    if decided.reason == "luck" and decided.p_value is not None:
+        allowed = allowed_error(side_by_side, more_conditions)
+        return "needless" if decided.allowed < decided.p_value <= allowed else "luck"
+    return decided.reason
+
+
+def _ranked(champion: Champion, figures: Figures, excess_t: float, more_conditions: int, length: int) -> str:
     """What a population makes of a variant: `better`, or what keeps it from leading; no significance test."""
     if account_lost(figures) is not None:
         return "account_lost"
@@ -106,7 +121,9 @@ def _ranked(champion: Champion, figures: Figures, excess_t: float, more_conditio
         return "few_trades"
     if excess_t <= champion["excess_t"]:
         return "lower_score"
-    return "better" if leads(excess_t, champion["excess_t"], more_conditions) else "noise"
+    if not leads(excess_t, champion["excess_t"], more_conditions):
+        return "noise"
+    return "better" if pays(excess_t, champion["excess_t"], length) else "needless"
 
 
 def _members(state: OptimizationState, champion: Champion) -> list[Member]:
@@ -155,16 +172,21 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
     ]
     tested = sum(trial["score"] is not None for trial in trials)
     best, adopted = champion, None
+    reigns, bars = parsed(champion["spec"]), state["dataset"]["development_rows"]
     for trial, proposal in zip(trials, state["proposals"], strict=True):
         variant = variants.get(trial["hash"])
         if variant is None or (figures := variant["figures"]) is None:
             continue
+        if length := code_length(parsed(proposal["spec"]), reigns, bars):
+            trial["code_length"] = length
         if population:
-            reason = _ranked(champion, figures, variant["excess_t"], proposal["conditions"])
+            if length:
+                trial["gain_bits"] = float(f"{gain(variant['excess_t'], champion['excess_t']):.10g}")
+            reason = _ranked(champion, figures, variant["excess_t"], proposal["conditions"], length)
             accepted = reason == "better" and variant["excess_t"] > best["excess_t"]
         else:
-            decided = _judged(champion, proposal, variant, figures, tested)
-            reason = decided.reason
+            decided = _judged(champion, proposal, variant, figures, tested, length)
+            reason = _in_single(decided, tested, proposal["conditions"])
             trial |= {"folds_held": decided.folds_held, "allowed": round(decided.allowed, 6)}
             accepted = decided.accepted and figures["score"] > best["figures"]["score"]
         trial["outcome"] = _OUTCOMES[reason]

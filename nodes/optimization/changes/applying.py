@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 from pydantic import Field, TypeAdapter
 
 from backtest import BacktestError, StrategySpec
+from backtest.cage.description import worth
+from backtest.engine.adopted import all_adopted
 from backtest.language.mirror import mirror
 from backtest.language.tree import Call, Comparison, Node, meaning, walk
 from backtest.types import plain
@@ -126,6 +128,29 @@ def _mirrored(part: Node) -> str | None:
         return meaning(mirror(part))
     except BacktestError:
         return None
+
+
+def code_length(spec: StrategySpec, than: StrategySpec, bars: int) -> int:
+    """How much longer written functions make a strategy than another one, in elementary conditions.
+
+    Args:
+        spec: a strategy.
+        than: what it is compared with: what its functions say is known.
+        bars: of the development part, which settle parameters.
+    """
+    sources = {source.name: source for source, *_ in all_adopted()}
+    by_function = {function: name for name, one in sources.items() for function in one.functions}
+    mine, theirs = (
+        sorted({by_function[called] for called in _called(one) if called in by_function})
+        for one in (spec, than)
+    )
+    known = [sources[name] for name in theirs]
+    return worth([sources[name] for name in mine if name not in theirs], bars, known)
+
+
+def _called(spec: StrategySpec) -> set[str]:
+    """Functions that conditions call."""
+    return {part.function for tree in spec.trees.values() for part in walk(tree) if isinstance(part, Call)}
 
 
 def apply_change(spec: StrategySpec, change: Change) -> StrategySpec:

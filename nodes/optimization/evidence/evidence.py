@@ -365,7 +365,7 @@ def iteration_lines(entry: Iteration, evidence: Evidence, language: Language) ->
         outcome = text(f"optimization.outcome.{trial['outcome']}", language)
         told = "".join(
             f", {name} {_number(trial[name])}"
-            for name in ("score", "sharpe_ratio", "p_value")
+            for name in ("score", "sharpe_ratio", "p_value", "code_length", "gain_bits")
             if trial.get(name) is not None
         )
         sentence = blind(trial["sentence"], evidence, language)

@@ -23,7 +23,7 @@ MOST_RUNS = 200
 RISING = 0.5
 TRENDING = 0.05
 
-_TRIED = ("adopted", "account_lost", "kept_out", "uneven", "luck")
+_TRIED = ("adopted", "account_lost", "kept_out", "uneven", "luck", "needless")
 
 
 def _label(words: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from backtest import StrategySpec
+from backtest.cage.description import gain
 from backtest.validation.traded import opened, times_of
 from nodes.context import OptimizationContext
 from nodes.optimization.evidence.items import bars_a_day
@@ -121,6 +122,11 @@ def archived(members: Iterable[Member], champion: str, bars_a_day: int) -> list[
     kept = [*always, *best[: MOST_MEMBERS - len(always)]]
     kept.sort(key=lambda one: (-one["excess_t"], one["hash"]))
     return [{**one, "number": number} for number, one in enumerate(kept, start=1)]
+
+
+def pays(challenger: float, champion: float, length: int) -> bool:
+    """Whether the gain in likelihood, in bits, pays for code that is so many conditions long."""
+    return gain(challenger, champion) >= length
 
 
 def leads(challenger: float, champion: float, more_conditions: int = 0) -> bool:
