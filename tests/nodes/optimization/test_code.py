@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,25 @@ import threadx
 from backtest import StrategySpec
 from backtest.cage.breeding import combined, novelty
 from backtest.cage.compiled import compiled
+from backtest.cage.description import worth
 from backtest.cage.source import read_source
 from backtest.engine import adopted
 from nodes.errors import ChangeError
 from nodes.optimization.case import proposals_of
 from nodes.optimization.changes import CHANGE, apply_change, kinds_told, search_grid
+from nodes.optimization.evidence.evidence import iteration_lines
 from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, sentences, template
 from nodes.optimization.schemas import Proposal
+from nodes.optimization.select import _ranked
 from nodes.optimization.trials.proposing import sort_proposals
 from prompts import Words
 from record.errors import ReportError
+from record.evolution import strategy_evolution
 from record.lineage import lineage
 from record.record import RunRecord
 from record.run_view import RunView
 from reports.document import Picture
+from reports.explanation import explanation
 from reports.markdown import to_markdown
 from tests.answers import DIVERSE, proposals
 from tests.evidence import evidence
@@ -225,6 +231,46 @@ def test_an_edge_that_only_memory_can_tell_is_found_and_none_is_not_believed(pla
     assert real["verdict"]["value"] == "real"
     assert real["champion"]["strategy"]["entry_long"] == f"{name}({name}_period) > {name}_level"
     assert none["verdict"]["value"] in ("unproven", "overfit")
+
+
+def test_what_is_adopted_has_paid_for_its_length_and_the_record_says_so(planted):
+    home, name = planted
+    record = RunRecord(home, "e0.006")
+    (entry,) = (one for one in RunView.of(record.events()).history.values() if one["adopted"])
+    (trial,) = (one for one in entry["trials"] if one["outcome"] == "adopted")
+    before, after = max(entry["excess_t_before"], 0.0), trial["excess_t"]
+    assert trial["gain_bits"] == pytest.approx((after**2 - before**2) / (2.0 * math.log(2.0)))
+    kept = indicators.library(home)[name].read()
+    bars = record.result()["dataset"]["development_rows"]
+    assert trial["code_length"] == worth([kept], bars) > 0
+    assert trial["gain_bits"] >= trial["code_length"]
+    told = to_markdown(run_document(home, "e0.006", Words("en"), drawn=False))
+    assert f"worth {trial['code_length']} conditions" in told
+    plain = [one for one in entry["trials"] if one["kind"] != "new_indicator"]
+    assert all("code_length" not in one for one in plain), "what was always there costs nothing"
+
+
+def test_code_that_gains_too_little_stays_behind_and_the_next_prompt_tells_why(planted):
+    home, _ = planted
+    figures = {"account_lost": None, "metrics": {"n_trades": 50}}
+    ranked = [_ranked({"excess_t": 3.0}, figures, 4.0, 0, length) for length in (0, 5, 6)]
+    assert ranked == ["better", "better", "needless"], "(16 − 9) / (2 ln 2) is 5.05 bits"
+    assert _ranked({"excess_t": 3.0}, figures, 3.2, 0, 6) == "noise"
+    events = RunRecord(home, "e0.006").events()
+    (entry,) = RunView.of(events).history.values()
+    behind = {"outcome": "needless", "code_length": 99}
+    trials = [{**one, **behind} for one in entry["trials"] if one["kind"] == "new_indicator"]
+    case = evidence(StrategySpec.preset("ma_crossover"))
+    said = "\n".join(iteration_lines({**entry, "trials": trials}, case, "en"))
+    assert Words("en")("optimization.outcome.needless") in said
+    assert "code_length 99" in said
+    told = strategy_evolution(events)
+    for one in told["modifications"]:
+        one["outcome"] = "needless"
+        one["decided_by"] |= behind
+    assert "worth 99 conditions, asks for as many bits as conditions" in " ".join(
+        explanation(told, Words("en"))
+    )
 
 
 def test_descendants_are_honest_name_their_parents_and_are_drawn_below_them(tmp_path):
