@@ -256,7 +256,7 @@ def test_code_that_gains_too_little_stays_behind_and_the_next_prompt_tells_why(p
     ranked = [_ranked({"excess_t": 3.0}, figures, 4.0, 0, length) for length in (0, 5, 6)]
     assert ranked == ["better", "better", "needless"], "(16 − 9) / (2 ln 2) is 5.05 bits"
     assert _ranked({"excess_t": 3.0}, figures, 3.2, 0, 6) == "noise"
-    events = RunRecord(home, "e0.006").events()
+    events = [*RunRecord(home, "e0.006").events()]
     (entry,) = RunView.of(events).history.values()
     behind = {"outcome": "needless", "code_length": 99}
     trials = [{**one, **behind} for one in entry["trials"] if one["kind"] == "new_indicator"]
