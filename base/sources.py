@@ -21,8 +21,8 @@ def source_digest() -> str:
         spec = find_spec(room)
         for place in sorted((spec.submodule_search_locations or []) if spec else []):
             folder = Path(place)
-            for path in sorted(folder.rglob("*")):
-                if path.suffix in _SOURCES and path.is_file():
+            for path in sorted(path for path in folder.rglob("*") if path.suffix in _SOURCES):
+                if path.is_file():
                     digest.update(f"{room}/{path.relative_to(folder).as_posix()}\x00".encode())
                     digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

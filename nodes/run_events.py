@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,18 @@ from nodes.serving import prices_of
 from record.errors import ReportError
 from record.events import EventData, Finished, Waiting
 from record.record import RunRecord
+
+_listener: ContextVar[Callable[[dict[str, Any]], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def telling(listener: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """Call the listener with each event of the graphs that work within the block, in the node's thread."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
 
 
 def _thread() -> str | None:
@@ -68,7 +82,7 @@ def record(
     cites: Sequence[str] = (),
     counts: Mapping[str, int] | None = None,
 ) -> str:
-    """Append an event to the run's record and send it down the graph's custom stream; each only once.
+    """Append an event to the run's record, and tell whoever listens or reads the graph's stream; once each.
 
     The first event takes the run's lock, whoever runs the graph (the command, a notebook or the LangGraph
     server); it is free again when the run has ended, waits for a person or stops at an error, and when its
@@ -96,7 +110,10 @@ def record(
             counts=counts,
             checkpoint=checkpoint_here(),
         )
-        get_stream_writer()(event.plain())
+        told = event.plain()
+        get_stream_writer()(told)
+        if (listener := _listener.get()) is not None:
+            listener(told)
     if isinstance(data, Waiting | Finished):
         log.release()
     elif holder() == ENDED:

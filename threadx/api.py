@@ -30,7 +30,6 @@ from threadx.pool import Data, Instrument, Table, instruments_of, read_members, 
 from threadx.results import OptimizationResult, ReviewResult, Waiting
 from threadx.runner import (
     Outcome,
-    Watcher,
     ended,
     in_turn,
     make_input,
@@ -40,6 +39,7 @@ from threadx.runner import (
 )
 from threadx.settings import make_context, make_reading
 from threadx.terminal import Terminal
+from threadx.watching import Watcher
 from threadx.writable import writable
 from vault.datasets import DATASET_PREFIX, Dataset
 from vault.declared import Declaration, Direction, whole_market

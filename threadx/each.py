@@ -35,9 +35,10 @@ from threadx.errors import ThreadxError
 from threadx.home import chosen_home
 from threadx.pool import Data, Instrument, Table, instruments_of, tables_told
 from threadx.results import OptimizationResult, Waiting
-from threadx.runner import Watcher, in_turn, nobody_watches, resume_run
+from threadx.runner import in_turn, nobody_watches, resume_run
 from threadx.settings import make_context, make_reading
 from threadx.terminal import Steps, Terminal
+from threadx.watching import Watcher
 from threadx.writable import writable
 from vault.datasets import content_hash
 from vault.errors import MarketError

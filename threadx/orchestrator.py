@@ -18,7 +18,7 @@ from record.record import RunRecord
 from threadx.api import Decider, optimize
 from threadx.errors import ThreadxError
 from threadx.results import OptimizationResult
-from threadx.runner import Watcher, nobody_watches
+from threadx.runner import nobody_watches
 from threadx.settings import Models, chain
 from threadx.views import (
     StrategyEvolution,
@@ -29,6 +29,7 @@ from threadx.views import (
     folds_view,
     holdout_view,
 )
+from threadx.watching import Watcher
 
 
 @dataclass(frozen=True)

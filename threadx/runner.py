@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -37,6 +37,7 @@ from threadx.checkpoints import checkpoints, lessons
 from threadx.errors import ThreadxError, ThreadxWarning
 from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
 from threadx.traces import bounded_traces, give_feedback
+from threadx.watching import Watcher, go_through
 from threadx.writable import writable
 from vault.adding import use
 from vault.errors import MarketError
@@ -46,8 +47,6 @@ BUILDERS: dict[str, StateGraph[Any, Any, Any, Any]] = {"optimization": optimizat
 INPUTS: dict[str, type[StrategyInput]] = {"optimization": OptimizationInput, "review": ReviewInput}
 
 Outcome = OptimizationResult | ReviewResult | Waiting
-
-Watcher = Callable[[dict[str, Any]], None]
 
 
 def make_input(graph: str = "optimization", **given: Any) -> StrategyInput:
@@ -214,24 +213,14 @@ def _run(
         begin: Any = None if snapshot.values else given
         if word is not None:
             if not snapshot.values:  # its checkpoints are gone: through its record again, to where it waits
-                again: Iterator[Any] = graph.stream(
-                    given, config, context=context, stream_mode="custom", subgraphs=True
-                )
-                for _, event in again:
-                    watch(event)
+                go_through(graph, given, config, context=context, watch=watch)
                 snapshot = graph.get_state(config)
             if not snapshot.interrupts:
                 raise ThreadxError("nothing_waits", run=record.run)
             _check_word(word, snapshot.values, context)
             begin = Command(resume=dict(word))
         # What a step did is on record before it ends; its checkpoint may follow while the next one works.
-        parts: Any = graph.stream(
-            begin, config, context=context, stream_mode="custom", subgraphs=True, durability="async"
-        )
-        # A watcher that fails leaves before the last part: the graph ends its work while its files are open.
-        with closing(parts):
-            for _, event in parts:
-                watch(event)
+        go_through(graph, begin, config, context=context, watch=watch, durability="async")
         if waiting := graph.get_state(config).interrupts:
             return Waiting(run=record.run, folder=record.folder, question=waiting[0].value)
         saver.delete_thread(thread)  # what was needed to take it up again

@@ -73,7 +73,7 @@ from threadx.plain import plain, say
 if TYPE_CHECKING:  # the engine and the graphs take seconds that a list of runs does not have
     from reports.backtest_card import Told
     from threadx.results import OptimizationResult, ReviewResult, SummaryResult, Waiting
-    from threadx.runner import Watcher
+    from threadx.watching import Watcher
 
 _VERDICT_STYLES = {"real": "green", "promising": "cyan", "unproven": "yellow", "overfit": "red"}
 _EVIDENCE = ("source", "symbol", "horizon", "score", "prediction", "rationale")

@@ -118,9 +118,9 @@ class IndicatorBank:
             room: bytes that series may keep, those of higher timeframes included.
         """
         banks = [self, *(bank for bank, _ in self._higher.values())]
-        kept = [(bank._uses[node], bank, node) for bank in banks for node in bank._known]
-        if sum(bank._known[node].nbytes for _, bank, node in kept) <= room:
+        if sum(series.nbytes for bank in banks for series in tuple(bank._known.values())) <= room:
             return
+        kept = [(bank._uses[node], bank, node) for bank in banks for node in bank._known]
         for _, bank, node in sorted(kept, key=lambda one: -one[0]):
             room -= bank._known[node].nbytes
             if room < 0:

@@ -240,9 +240,10 @@ def depth(node: Node) -> int:
 
 def walk(node: Node) -> Iterator[Node]:
     """A tree's nodes, each before those below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    ahead = [node]
+    while ahead:
+        yield (one := ahead.pop())
+        ahead += reversed(children(one))
 
 
 def own_series(node: Node) -> set[str]:

@@ -31,7 +31,8 @@ from record.run_tables import TRIALS
 from threadx.audit.drift import Notice, notices
 from threadx.audit.restoring import restore_prices
 from threadx.errors import ThreadxError
-from threadx.runner import BUILDERS, INPUTS, Watcher, nobody_watches
+from threadx.runner import BUILDERS, INPUTS, nobody_watches
+from threadx.watching import Watcher, go_through
 from vault.datasets import DATASET_PREFIX
 
 REPEATED = (Called, Approved, LessonsRecalled, LedgerEvent, BudgetMet, LibraryKnown, CodeExamined)
@@ -94,12 +95,8 @@ def replay_run(run: str, home: Path, watch: Watcher = nobody_watches) -> Replay:
         graph = BUILDERS[about["graph"]].compile(name=about["graph"])
         limit = 40 + 10 * context.max_iterations
         config: RunnableConfig = {"recursion_limit": limit, "configurable": {REPLAYED: True}}
-        parts: Iterator[Any] = graph.stream(
-            given, config, context=context, stream_mode="custom", subgraphs=True
-        )
         try:
-            for _, event in parts:
-                watch(event)
+            go_through(graph, given, config, context=context, watch=watch)
         finally:
             again.release()
         repeated = again.result()

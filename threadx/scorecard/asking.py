@@ -18,8 +18,9 @@ from record.events import Event
 from record.record import RunRecord
 from record.types import Attempt, Provenance
 from threadx.api import begin
-from threadx.runner import Watcher, resume_run
+from threadx.runner import resume_run
 from threadx.scorecard.cases import Case
+from threadx.watching import Watcher
 
 ROLES = ("analyst", "strategist", "validator")
 
