@@ -8,6 +8,7 @@ import pytest
 
 from backtest import Costs, StrategySpec, run_backtest
 from nodes.context import OptimizationContext
+from nodes.optimization.evidence import items as evidence_items
 from nodes.optimization.evidence.evidence import item_line, quoted
 from nodes.optimization.evidence.items import _exact, build_dossier, variance_ratio
 from nodes.optimization.trials.trial import thinned, tried
@@ -25,14 +26,20 @@ SPEC = StrategySpec.preset("ma_crossover", fast_period=5, slow_period=20, stop_l
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """(items by name, the trades they are of, the prices): of a strategy on hourly prices."""
+def case(tmp_path_factory):
+    """(figures, prices, settings): of a strategy on hourly prices."""
     home = tmp_path_factory.mktemp("evidence")
     dataset = register(made_up_prices(cycle=0.05), symbol="TEST", timeframe="1h", home=home)
     context = OptimizationContext(home=str(home), **ALL_RULES)
-    figures = tried(SPEC.model_dump(mode="json"), {}, dataset, context).figures
+    return tried(SPEC.model_dump(mode="json"), {}, dataset, context).figures, dataset, context
+
+
+@pytest.fixture(scope="module")
+def built(case):
+    """(items by name, the trades they are of, the prices): of that strategy."""
+    figures, dataset, context = case
     items = build_dossier(SPEC, figures, 40, dataset, context)["items"]
-    prices = load_development(dataset, home)
+    prices = load_development(dataset, context.home_path)
     result = run_backtest(prices, SPEC, costs=Costs(fee_bps=10, slippage_bps=2))
     return items, result, prices
 
@@ -48,6 +55,21 @@ def test_every_item_has_an_id_of_its_own_and_is_plain_json(built):
     assert {name[0] for name in ids} >= set("MWXSTGDPKO")
     json.dumps(items, allow_nan=False)
     assert len("\n".join(map(item_line, items))) < 6_000, "compact enough for a prompt"
+
+
+def test_a_champion_that_stays_is_told_as_if_it_were_new_without_being_resampled(case, monkeypatch):
+    figures, dataset, context = case
+    build_dossier(SPEC, figures, 40, dataset, context)
+    with monkeypatch.context() as patch:
+        for name in ("return_intervals", "trade_intervals", "backtest_of"):
+            patch.setattr(evidence_items, name, None)
+        kept = build_dossier(SPEC, figures, 41, dataset, context)["items"]
+        kept_still = build_dossier(SPEC, figures, 400, dataset, context)["items"]
+    evidence_items._of_champion.cache_clear()
+    assert build_dossier(SPEC, figures, 41, dataset, context)["items"] == kept
+    assert {item["id"][0] for item, other in zip(kept, kept_still, strict=True) if item != other} == {"O"}
+    reseeded = build_dossier(SPEC, figures, 41, dataset, context.model_copy(update={"seed": 1}))["items"]
+    assert {item["id"][0] for item, other in zip(kept, reseeded, strict=True) if item != other} == {"M"}
 
 
 def test_figures_are_the_engines_with_intervals_around_them(built):
