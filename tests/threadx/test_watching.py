@@ -1,4 +1,4 @@
-"""Who watches a graph at work: told of every event as it happens, and of nothing more once that has failed."""
+"""Who watches a graph is told of each event as it happens, and of nothing more once that has failed."""
 
 import threading
 from typing import TypedDict
