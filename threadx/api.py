@@ -90,7 +90,8 @@ def optimize(
         others: files (or `sample:NAME`) of other instruments: the final strategy is tested on the development
             part of each, as one of its stress tests.
         run: a name for the run.
-        watch: called with every event of the run as it happens.
+        watch: called with every event of the run as it happens, one at a time; variants tested side by side
+            tell theirs from threads of their own. What it raises ends the run after the step at work.
         decide: with `approve=True`, called for a decision on the proposals of each iteration.
         progress: show progress on standard error. None: on a terminal and in a notebook, not in a
             pipe, and not with `watch`.
