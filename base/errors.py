@@ -45,7 +45,7 @@ _APART = 10_000
 CATALOGUES = "prompts.texts"
 """The package whose data the catalogues are."""
 
-COUNTS = frozenset(("bars", "count", "holdout", "missing", "rows"))
+COUNTS = frozenset(("bars", "count", "holdout", "limit", "missing", "rows"))
 """Names of values that count things, beside those that a template chooses a plural by."""
 
 MOMENTS = frozenset(("after", "before", "boundary", "date", "first", "last", "since", "time", "until"))

@@ -39,7 +39,7 @@ def test_an_absurd_grid_is_refused_with_its_count(name: str) -> None:
         sweep(PRICES, CROSS, grid)
     assert caught.value.code == "grid_too_large"
     assert caught.value.fields == {"count": count, "limit": MOST_CONFIGURATIONS}
-    assert str(count) in text("backtest.error.grid_too_large", "en", **caught.value.fields)
+    assert f"{count:,d}" in text("backtest.error.grid_too_large", "en", **caught.value.fields)
 
 
 def test_values_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
