@@ -566,15 +566,16 @@ def main() -> int:
         finally:
             fire.ended.set()
             server.join()
-        found = list(invariants(fire, grown))
+        print("\n| invariant | looked at | broken |\n|---|---|---|")
+        found: list[Finding] = []
+        for one in invariants(fire, grown):
+            found.append(one)
+            print(f"| {one[0]} | {one[1]} | {len(one[2])} |", flush=True)
         asked_late = len(model.requests)
     print("\n| what happened | times |\n|---|---|")
     for what, times in sorted(fire.seen.items()):
         print(f"| {what} | {times} |")
     print(f"| questions to the model that answers late | {asked_late} |")
-    print("\n| invariant | looked at | broken |\n|---|---|---|")
-    for what, count, broken in found:
-        print(f"| {what} | {count} | {len(broken)} |")
     for what, _, broken in found:
         for words in broken[:20]:
             print(f"  {what}: {words}")

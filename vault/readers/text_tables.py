@@ -20,6 +20,8 @@ _HEAD = 300
 """Lines that are looked at to find the layout."""
 
 _SEPARATORS = ("\t", ";", "|", ",")
+_LONG = 1 << 20
+"""Letters of a text that is parsed piece by piece."""
 _WIDTH = 5
 """Least number of columns: a time and four prices."""
 
@@ -157,6 +159,7 @@ def _cells(text: str, separator: str, first: int, width: int) -> pd.DataFrame:
             na_filter=False,
             skipinitialspace=True,
             on_bad_lines="error",
+            low_memory=len(text) > _LONG,  # pieces are joined column by column
         )
     except pd.errors.ParserError as reason:
         line = next(iter(re.findall(r"line (\d+)", str(reason))), "?")
