@@ -737,7 +737,7 @@ def guide(seconds: float, seed: int, kind: str, template: Path) -> None:
         return changed(random.Random(seed), content, reader)[:most]
 
     arguments = [f"-max_total_time={seconds:.0f}", f"-seed={seed}", f"-max_len={LARGEST}"]
-    arguments += ["-timeout=30", f"-artifact_prefix={Path.cwd() / 'crash-'}", "-print_final_stats=1"]
+    arguments += ["-timeout=600", f"-artifact_prefix={Path.cwd() / 'crash-'}", "-print_final_stats=1"]
     atheris.Setup(
         ["fuzz", *arguments, str(seeds)],
         lambda content: told(lambda: reader.read(content)),
