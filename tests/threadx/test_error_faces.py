@@ -41,6 +41,7 @@ from tests.raise_sites import sites
 from threadx import api, command, counted, summaries, tools
 from threadx.command import build, main
 from threadx.terminal import Progress
+from threadx.web.frame import Problem
 from threadx.web.new_page import Form
 from threadx.web.relaunch import Relaunch
 from threadx.web.running import Running
@@ -119,6 +120,7 @@ class Shown:
     """The line of a page that tells what went wrong."""
 
     said = ""
+    tell: Any = Problem.tell
 
     def set_text(self, line: str) -> None:
         self.said = line
