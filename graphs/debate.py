@@ -31,6 +31,4 @@ builder.add_edge(START, "speak")
 builder.add_conditional_edges("speak", next_speaker)
 builder.add_edge("consensus", END)
 
-graph = builder.compile(name="debate", checkpointer=False)
-"""Its steps are none of the cycle's: a debate that was interrupted is held again from its first turn, and
-nobody is asked twice, for what was said stands in the run's record."""
+graph = builder.compile(name="debate")

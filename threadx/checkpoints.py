@@ -11,7 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.store.base import BaseStore
@@ -24,6 +23,7 @@ from base.same import Same
 from base.shared import database_of
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
+from threadx.own_steps import OwnSteps
 
 
 class PlainSerializer(JsonPlusSerializer):
@@ -78,6 +78,10 @@ class PlainSerializer(JsonPlusSerializer):
         return super().loads_typed(data)
 
 
+class CycleSaver(OwnSteps, SqliteSaver):
+    """The steps of the graph itself, in a SQLite file."""
+
+
 class _SetUp(Protocol):
     lock: Any
 
@@ -128,14 +132,14 @@ def database(
 
 
 @contextmanager
-def checkpoints(home: Path) -> Iterator[BaseCheckpointSaver[str]]:
+def checkpoints(home: Path) -> Iterator[OwnSteps]:
     """The checkpoints of a data folder, for as long as a run is at work."""
 
-    def kind(connection: sqlite3.Connection) -> SqliteSaver:
-        return SqliteSaver(connection, serde=PlainSerializer())
+    def kind(connection: sqlite3.Connection) -> CycleSaver:
+        return CycleSaver(connection, serde=PlainSerializer())
 
     if (shared := database_of(home)) is not None:
-        saver = partial(import_module("langgraph.checkpoint.postgres").PostgresSaver, serde=PlainSerializer())
+        saver = partial(import_module("threadx.shared_checkpoints").SharedCycleSaver, serde=PlainSerializer())
         with shared.opened(saver, own=True) as opened:
             yield opened
         return
@@ -147,7 +151,7 @@ def checkpoints(home: Path) -> Iterator[BaseCheckpointSaver[str]]:
 def lessons(home: Path) -> Iterator[BaseStore]:
     """What finished runs taught, for later ones."""
     if (shared := database_of(home)) is not None:
-        with shared.opened(import_module("langgraph.store.postgres").PostgresStore, own=False) as opened:
+        with shared.opened(import_module("threadx.shared_checkpoints").PostgresStore, own=False) as opened:
             yield opened
         return
     with database(home / "memory.sqlite", SqliteStore, isolation_level=None) as found:
