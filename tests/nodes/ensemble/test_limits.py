@@ -11,9 +11,9 @@ import threadx
 from base.errors import LANGUAGES, catalogue
 from nodes.ensemble.claims import silences
 from nodes.ensemble.claims.silences import reasons_of
-from nodes.ensemble.policies.words import instrument
 from prompts import Words
 from providers.errors import DeadlineError, RefusedError, UnavailableError
+from reports.tables import instrument
 from tests.partitions import AS_OF, fill, forecast, news, write
 from tests.scripted import scripted_models
 

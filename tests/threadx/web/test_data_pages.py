@@ -170,6 +170,7 @@ def test_a_person_looks_at_data_and_brings_a_calibration(
         return {
             **{"kind": one.kind, "strength": one.strength, "verdict": "unproven", "limit": 0.5},
             **{"lost": "not_kept", "development_p": 0.5, "holdout_p": 0.5, "combined_p": 0.5},
+            **{"single_p": None, "untouched": False},
         }
 
     monkeypatch.setattr(calibration, "run_case", made_up)
