@@ -11,8 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 from langgraph.store.sqlite import SqliteStore
 
@@ -23,7 +25,6 @@ from base.same import Same
 from base.shared import database_of
 from nodes.optimization.state import OptimizationInput, ReviewInput
 from threadx.errors import ThreadxError
-from threadx.own_steps import OwnSteps
 
 
 class PlainSerializer(JsonPlusSerializer):
@@ -78,10 +79,6 @@ class PlainSerializer(JsonPlusSerializer):
         return super().loads_typed(data)
 
 
-class CycleSaver(OwnSteps, SqliteSaver):
-    """The steps of the graph itself, in a SQLite file."""
-
-
 class _SetUp(Protocol):
     lock: Any
 
@@ -90,6 +87,7 @@ class _SetUp(Protocol):
 
 
 Kind = TypeVar("Kind", bound=_SetUp)
+G = TypeVar("G", bound=Pregel[Any, Any, Any, Any])
 
 
 @contextmanager
@@ -132,14 +130,14 @@ def database(
 
 
 @contextmanager
-def checkpoints(home: Path) -> Iterator[OwnSteps]:
+def checkpoints(home: Path) -> Iterator[BaseCheckpointSaver[str]]:
     """The checkpoints of a data folder, for as long as a run is at work."""
 
-    def kind(connection: sqlite3.Connection) -> CycleSaver:
-        return CycleSaver(connection, serde=PlainSerializer())
+    def kind(connection: sqlite3.Connection) -> SqliteSaver:
+        return SqliteSaver(connection, serde=PlainSerializer())
 
     if (shared := database_of(home)) is not None:
-        saver = partial(import_module("threadx.shared_checkpoints").SharedCycleSaver, serde=PlainSerializer())
+        saver = partial(import_module("langgraph.checkpoint.postgres").PostgresSaver, serde=PlainSerializer())
         with shared.opened(saver, own=True) as opened:
             yield opened
         return
@@ -147,11 +145,24 @@ def checkpoints(home: Path) -> Iterator[OwnSteps]:
         yield found
 
 
+def own_steps(graph: G) -> G:
+    """The same graph, whose checkpoints are its own steps and not those of a subgraph inside one of them.
+
+    A debate that was interrupted is held again from its first turn. Nobody is asked twice, for what was said
+    stands in the run's record; and its turns would be half of what an iteration writes to disk. LangGraph's
+    server, where a person looks at them, keeps them.
+    """
+    for name, node in graph.nodes.items():
+        if isinstance(node.bound, Pregel):
+            graph.nodes[name] = node.copy({"bound": node.bound.copy({"checkpointer": False})})
+    return graph
+
+
 @contextmanager
 def lessons(home: Path) -> Iterator[BaseStore]:
     """What finished runs taught, for later ones."""
     if (shared := database_of(home)) is not None:
-        with shared.opened(import_module("threadx.shared_checkpoints").PostgresStore, own=False) as opened:
+        with shared.opened(import_module("langgraph.store.postgres").PostgresStore, own=False) as opened:
             yield opened
         return
     with database(home / "memory.sqlite", SqliteStore, isolation_level=None) as found:

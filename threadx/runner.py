@@ -33,7 +33,7 @@ from record.record import RunRecord, as_recorded
 from record.run_view import RunView
 from record.versions import check_plugins
 from threadx.audit.drift import Notice, notices, server_notices
-from threadx.checkpoints import checkpoints, lessons
+from threadx.checkpoints import checkpoints, lessons, own_steps
 from threadx.errors import ThreadxError, ThreadxWarning
 from threadx.results import OptimizationResult, ReviewResult, Waiting, read_result
 from threadx.traces import bounded_traces, give_feedback
@@ -207,7 +207,7 @@ def _run(
     ):
         if fresh:
             saver.delete_thread(thread)  # of a run of the same name whose folder is gone
-        graph = BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name)
+        graph = own_steps(BUILDERS[graph_name].compile(checkpointer=saver, store=store, name=graph_name))
         snapshot = graph.get_state(config)
         # A checkpoint means that the run was interrupted: None goes on from it, an input would begin anew.
         begin: Any = None if snapshot.values else given
