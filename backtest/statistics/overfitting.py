@@ -7,6 +7,7 @@ is not in excess (3 for a normal), and `n_observations` counts returns. Where th
 sharpe            sampling error, probabilistic Sharpe ratio, track record length, autocorrelation (Lo)
 deflated_sharpe   expected maximum, deflated Sharpe ratio, backtest length, effective number of trials
 cscv              probability of backtest overfitting
+false_discovery   power of a test, and how often what it calls an edge is none (pFDR, oFDR)
 multiple_testing  haircuts (Bonferroni, Holm, BHY), reality check, superior predictive ability
 """
 
@@ -18,6 +19,11 @@ from backtest.statistics.deflated_sharpe import (
     expected_maximum_sharpe,
     minimum_backtest_length,
     unseen_clusters,
+)
+from backtest.statistics.false_discovery import (
+    observed_false_discovery_rate,
+    planned_false_discovery_rate,
+    sharpe_ratio_power,
 )
 from backtest.statistics.multiple_testing import (
     DataSnooping,
@@ -54,9 +60,12 @@ __all__ = [
     "independent_trials",
     "minimum_backtest_length",
     "minimum_track_record_length",
+    "observed_false_discovery_rate",
+    "planned_false_discovery_rate",
     "probabilistic_sharpe_ratio",
     "probability_of_backtest_overfitting",
     "sharpe_ratio",
+    "sharpe_ratio_power",
     "sharpe_standard_error",
     "unseen_clusters",
 ]

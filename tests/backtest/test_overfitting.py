@@ -15,8 +15,11 @@ from backtest.statistics.overfitting import (
     expected_maximum_sharpe,
     minimum_backtest_length,
     minimum_track_record_length,
+    observed_false_discovery_rate,
+    planned_false_discovery_rate,
     probabilistic_sharpe_ratio,
     probability_of_backtest_overfitting,
+    sharpe_ratio_power,
     sharpe_standard_error,
 )
 from tests.laws import cases
@@ -29,6 +32,11 @@ PUBLISHED = [
     pytest.param(lambda: sharpe_standard_error(HEDGE_FUND, 24, **MONTHLY), 0.329, 5e-4, id="standard error"),
     pytest.param(
         lambda: probabilistic_sharpe_ratio(HEDGE_FUND, 24, **MONTHLY, form="2025"), 0.987, 5e-4, id="psr 2025"
+    ),
+    pytest.param(lambda: 1 - sharpe_ratio_power(0.5, 24, **MONTHLY), 0.315, 5e-4, id="chance of a miss"),
+    pytest.param(lambda: planned_false_discovery_rate(0.05, 0.05, 0.685), 0.581, 5e-4, id="pfdr"),
+    pytest.param(
+        lambda: observed_false_discovery_rate(HEDGE_FUND, 0.5, 24, 0.05, **MONTHLY), 0.306, 5e-4, id="ofdr"
     ),
     # Bailey & López de Prado 2012, Journal of Risk 15(2)
     pytest.param(lambda: probabilistic_sharpe_ratio(HEDGE_FUND, 24, **MONTHLY), 0.913, 5e-4, id="psr 2012"),
@@ -182,3 +190,52 @@ def test_what_makes_no_sense_is_refused(call, code):
     with pytest.raises(RequestError) as caught:
         call()
     assert caught.value.code == code
+
+
+@given(
+    ratio=st.floats(0.01, 0.4),
+    count=st.integers(24, 5_000),
+    prior=st.floats(0.01, 0.9),
+    significance=st.floats(0.001, 0.3),
+)
+@settings(max_examples=cases(60))
+def test_what_is_observed_at_the_critical_value_is_what_was_planned(ratio, count, prior, significance):
+    """A Sharpe ratio just at the edge of the test is as telling as the test itself."""
+    critical = stats.norm.isf(significance) / count**0.5
+    planned = planned_false_discovery_rate(
+        prior, significance, sharpe_ratio_power(ratio, count, significance=significance)
+    )
+    assert observed_false_discovery_rate(critical, ratio, count, prior) == pytest.approx(planned, rel=1e-9)
+
+
+def test_shares_of_false_discoveries_are_those_of_a_simulation():
+    """Half a million tests of 120 normal returns, one idea in ten with an edge."""
+    draws = np.random.default_rng(20261129)
+    ratio, count, prior = 0.2, 120, 0.1
+    edged = draws.random(500_000) < prior
+    seen = draws.normal(
+        np.where(edged, ratio, 0.0), np.where(edged, (1 + ratio**2 / 2) ** 0.5, 1.0) / count**0.5
+    )
+    called = seen > stats.norm.isf(0.05) / count**0.5
+    power = sharpe_ratio_power(ratio, count)
+    assert called[edged].mean() == pytest.approx(power, abs=0.01)
+    assert (~edged)[called].mean() == pytest.approx(
+        planned_false_discovery_rate(prior, 0.05, power), abs=0.01
+    )
+    beyond = seen > 0.25
+    told = observed_false_discovery_rate(0.25, ratio, count, prior)
+    assert (~edged)[beyond].mean() == pytest.approx(told, abs=0.01)
+
+
+def test_a_ratio_beyond_every_tail_leaves_no_doubt_and_no_impossible_figure():
+    assert observed_false_discovery_rate(3.0, 0.2, 5_000, 0.01) == pytest.approx(0.0, abs=1e-12)
+    assert observed_false_discovery_rate(-3.0, 0.2, 5_000, 0.25) == pytest.approx(0.75)
+    for call in (
+        lambda: observed_false_discovery_rate(0.1, 0.0, 100, 0.1),
+        lambda: observed_false_discovery_rate(0.1, 0.2, 100, 1.0),
+        lambda: planned_false_discovery_rate(0.1, 0.05, 1.5),
+        lambda: sharpe_ratio_power(0.1, 100, significance=0.0),
+    ):
+        with pytest.raises(RequestError) as caught:
+            call()
+        assert caught.value.code == "not_a_statistic"
