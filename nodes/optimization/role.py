@@ -219,15 +219,13 @@ def ask_role(
     if isinstance(answer, Abstention):
         made = Made(role.abstained(brief, provenance), role.silent(brief))
     else:
-        # Rules read the whole evidence and count what was tried; a model knows what its prompt had room for.
-        read = (
-            evidence_block(gathered, language, sys.maxsize).parts
-            | own_blocks
-            | {"tries": str(len(evidence.tried))}
-            if provenance["model"] == RULES
-            else shown[answer.provenance.prompt_hash]
-        )
-        unfounded = unfounded_claims(*claims_and_numbers(answer.value, read), language)
+        parts = shown[answer.provenance.prompt_hash]
+        unfounded = unfounded_claims(*claims_and_numbers(answer.value, parts), language)
+        if unfounded and provenance["model"] == RULES:
+            # Rules read the whole evidence and count what was tried; a model knows what it was shown.
+            whole = evidence_block(gathered, language, sys.maxsize).parts
+            read = whole | own_blocks | {"tries": str(len(evidence.tried))}
+            unfounded = unfounded_claims(*claims_and_numbers(answer.value, read), language)
         made = role.made(brief, answer.value, unfounded, provenance)
         workshop.settle(made.proposals, provenance["model"])
     cites = [called, *role.follows(brief)]
