@@ -26,6 +26,14 @@ _NEEDS = {
 }
 _KEPT = 8
 _ORIGIN = 300
+SIGNS: dict[str, float] = {"up": 1.0, "flat": 0.0, "down": -1.0}
+NOTHING_EXPECTED = 0.0005
+"""Below it an expected return is read as 0.0 %, which speaks for no direction and against none."""
+
+
+def at_odds(direction: str, expected: float | None) -> bool:
+    """Whether an expected return, a fraction, has the other sign than the direction."""
+    return expected is not None and abs(expected) >= NOTHING_EXPECTED and SIGNS[direction] * expected < 0.0
 
 
 def _horizon(value: Any) -> Any:

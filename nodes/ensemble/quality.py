@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import TypeIs
 
-from feeds.forecasts import Forecast
+from feeds.forecasts import Forecast, at_odds
 from feeds.news import GENERAL, NewsItem
 from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
 from nodes.ensemble.policies.words import HIGH, LOW, MEDIUM
@@ -15,7 +15,6 @@ from prompts import Words
 MOST_ISSUES = 20
 CONTRADICTORY = "contradictory"
 """The flag of forecasts or news that contradict themselves."""
-_SIGNS = {"up": 1.0, "flat": 0.0, "down": -1.0}
 _STRONG_TONE = 0.5
 _FEWEST_STRONG = 4
 _DISPUTED = 0.25
@@ -139,10 +138,7 @@ def policy(evidence: Evidence) -> QualityReport:
 
 def _disputed_forecasts(forecasts: list[Forecast]) -> float:
     """Share of forecasts whose expected return has the other sign than their direction."""
-    against = sum(
-        row.expected_return is not None and _SIGNS[row.direction] * row.expected_return < 0.0
-        for row in forecasts
-    )
+    against = sum(at_odds(row.direction, row.expected_return) for row in forecasts)
     return against / len(forecasts) if forecasts else 0.0
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from typing_extensions import TypeIs
 
-from feeds.forecasts import Forecast
+from feeds.forecasts import SIGNS, Forecast, at_odds
 from nodes.ensemble.agent import Agent, Citation, Evidence, Inputs, candidate
 from nodes.ensemble.policies.words import opened, stance
 from nodes.ensemble.schemas import ContributorHorizon, Driver, Prediction, Stance, TechnicalReport
@@ -22,7 +22,6 @@ MOST_EXAMPLES = 50
 HORIZONS: dict[str, ContributorHorizon] = {"1w": "7d", "1m": "30d", "1y": "1y"}
 OUTLOOKS = ("7d", "30d")
 PREDICTIONS: dict[Way, Prediction] = {"up": "haussier", "flat": "neutre", "down": "baissier"}
-SIGNS: dict[Way, float] = {"up": 1.0, "flat": 0.0, "down": -1.0}
 _FULL_BREADTH = 6
 
 
@@ -89,7 +88,7 @@ def _vote(horizon: ContributorHorizon, voters: Sequence[Forecast]) -> VoteRow:
     """
     masses = dict.fromkeys(SIGNS, 0.0)
     for row in voters:
-        share = 0.5 if _at_odds(row.direction, row.expected_return) else 1.0
+        share = 0.5 if at_odds(row.direction, row.expected_return) else 1.0
         for outcome in masses:
             known = row.confidence if outcome == row.direction else (1.0 - row.confidence) / 2
             masses[outcome] += share * known
@@ -166,14 +165,9 @@ def is_vote(row: VoteRow | ForecastRow) -> TypeIs[VoteRow]:
     return "forecasts" in row
 
 
-def _at_odds(direction: Way, expected: float | None) -> bool:
-    """Whether the expected return has the other sign than the direction."""
-    return expected is not None and SIGNS[direction] * expected < 0.0
-
-
 def contradicted(row: ForecastRow) -> bool:
     """Whether a forecast contradicts itself."""
-    return _at_odds(row["direction"], row["expected_return"])
+    return at_odds(row["direction"], row["expected_return"])
 
 
 def policy(evidence: Evidence) -> TechnicalReport:

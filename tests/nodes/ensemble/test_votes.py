@@ -233,3 +233,21 @@ def test_forecasts_that_the_final_table_leaves_out_are_counted(tmp_path):
     assert len(found.rows) == 10
     assert answered(found.rows).outlook_days_30.negative > 0.5
     assert AGENTS["technical"].rows is technical.rows
+
+
+@pytest.mark.parametrize(("expected", "told"), [(0.0004, False), (0.0, False), (0.0006, True)])
+def test_a_return_that_reads_as_nothing_contradicts_no_direction(tmp_path, expected, told):
+    """“The expected return, 0.0%, says the opposite”: of a figure that nobody can see."""
+    root = fill(tmp_path / "data")
+    rows = [forecast_row("SPY", horizon, "down", 0.6, expected_return=expected) for horizon in ("1w", "1m")]
+    write(root / "forecast/dt=20240314/forecasts.parquet", rows)
+    (root / "forecast/dt=20240314/final.parquet").unlink()
+    summary = threadx.summarize(
+        as_of=f"{AS_OF:%Y-%m-%dT%H:00}",
+        data=str(root),
+        home=str(tmp_path / "h"),
+        models="rules",
+        language="en",
+    ).summary
+    assert any("says the opposite" in words for words in summary["key_drivers"]) == told
+    assert ("source_contradictory.forecast" in summary["limit_codes"]) == told
