@@ -49,7 +49,11 @@ class Names:
         """Instruments that a text names, sorted."""
         found = {ticker for _, _, ticker in self.mentions(text)}
         tags = (match.upper() for match in _CASHTAG.findall(text))
-        return tuple(sorted(found | {self._cashtags.get(tag, tag) for tag in tags}))
+        return tuple(sorted(found | set(map(self.instrument, tags))))
+
+    def instrument(self, symbol: str) -> str:
+        """The instrument that the user has data of, for a symbol in capitals: `BTCUSDT` for `BTC`."""
+        return self._cashtags.get(symbol, symbol)
 
     def mentions(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, instrument) of each name in a text; those written with capitals first."""

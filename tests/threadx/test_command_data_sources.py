@@ -137,6 +137,17 @@ def test_fetch_then_forecast_without_naming_a_folder(threadx, tmp_path):
     assert (code, "BTCUSDT 1m" in out) == (0, True)
 
 
+def test_an_index_of_a_coin_is_of_the_instrument_that_has_prices(threadx, files):
+    """Headlines on bitcoin go to BTCUSDT where its prices are; an index of “btc” is of the same thing."""
+    (files / "prices/SPY_1d.csv").rename(files / "prices/BTCUSDT_1d.csv")
+    dates = pd.date_range("2016-07-10", periods=4).strftime("%Y-%m-%d")
+    pd.DataFrame({"date": dates, "value": [20, 21, 22, 23]}).to_csv(files / "fear.csv", index=False)
+    shared = ("--as-of", HOUR, "--data", files / "data", "--language", "en")
+    assert threadx("data", "forecast", files / "prices", *shared)[0] == 0
+    code, out, _ = threadx("data", "news", "--gauge", files / "fear.csv", "--gauge-tickers", "btc", *shared)
+    assert (code, out.strip().splitlines()[-1]) == (0, "BTCUSDT 4")
+
+
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("name", ["fetch", "forecast", "macro", "news"])
 def test_help_teaches_with_examples(threadx, language, name):

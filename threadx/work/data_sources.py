@@ -296,15 +296,19 @@ def news(
     root, hour = _root(data, home), _hour(as_of)
     folder = DataFolder(root)
     known = [row.ticker for row in read_forecasts(folder, hour).rows]
-    names = load_names(None if names_file is None else typed_path(names_file))
-    tickers = tuple(part.strip().upper() for part in (gauge_tickers or "").split(",") if part.strip())
+    names = Names(
+        load_names(None if names_file is None else typed_path(names_file)),
+        [*known, *read_watchlist(folder).tickers],
+    )
+    given = (part.strip().upper() for part in (gauge_tickers or "").split(","))
+    tickers = tuple(names.instrument(symbol) for symbol in given if symbol)
     terminal = Terminal(words)
     with terminal.steps(words("market.built.reading_news")) as done:
         built = build_news(
             references,
             root,
             hour,
-            names=Names(names, [*known, *read_watchlist(folder).tickers]),
+            names=names,
             gauges=dict.fromkeys((typed_path(gauge) for gauge in gauges), tickers),
             days=days,
             by_hour=by_hour,
