@@ -237,3 +237,11 @@ def test_what_makes_no_sense_is_refused(call, code):
     with pytest.raises(RequestError) as caught:
         call()
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("replications", [99, 400])
+def test_of_so_many_resamples_none_is_no_chance_of_zero(replications):
+    """The certain case: what every bar gains, no resample of it reaches by chance."""
+    certain = np.random.default_rng(2).normal(0.05, 0.001, (200, 3))
+    found = data_snooping(certain, np.random.default_rng(3), replications=replications)
+    assert found.spa_consistent == found.reality_check == 1.0 / (replications + 1)
