@@ -242,12 +242,6 @@ def test_a_return_that_reads_as_nothing_contradicts_no_direction(tmp_path, expec
     rows = [forecast_row("SPY", horizon, "down", 0.6, expected_return=expected) for horizon in ("1w", "1m")]
     write(root / "forecast/dt=20240314/forecasts.parquet", rows)
     (root / "forecast/dt=20240314/final.parquet").unlink()
-    summary = threadx.summarize(
-        as_of=f"{AS_OF:%Y-%m-%dT%H:00}",
-        data=str(root),
-        home=str(tmp_path / "h"),
-        models="rules",
-        language="en",
-    ).summary
+    summary = summary_of(root, tmp_path)
     assert any("says the opposite" in words for words in summary["key_drivers"]) == told
     assert ("source_contradictory.forecast" in summary["limit_codes"]) == told
