@@ -145,10 +145,14 @@ def _set(node: ast.AST, field: str, value: object) -> Callable[[], None]:
 
 
 def _reads(function: ast.FunctionDef, source: Source, array: ast.Name, price: str) -> Callable[[], None]:
+    name = array.id
+
     def change() -> None:
         array.id = price
         if price not in source.inputs:
             function.args.args.insert(len(source.inputs), ast.arg(price))
+        if not any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(function)):
+            function.args.args = [one for one in function.args.args if one.arg != name]
 
     return change
 

@@ -78,6 +78,13 @@ def test_what_is_known_is_told_by_a_reference(one, other, bars):
         )
 
 
+def test_a_child_asks_for_no_price_that_it_does_not_read():
+    one = read_source(template("drift", "gap"))
+    assert one.inputs == ("open", "close")
+    children = {read_source(mutated(one, np.random.default_rng(seed))).inputs for seed in range(60)}
+    assert {("close",), ("close", "low"), ("open", "close", "high")} <= children
+
+
 @settings(max_examples=8, deadline=None)
 @given(functions)
 def test_names_and_words_are_free(one):
