@@ -10,7 +10,7 @@ import numbers
 from collections.abc import Collection, Container, Mapping
 from dataclasses import fields
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     Field,
@@ -74,6 +74,7 @@ PERCENT_INDICATORS = (
 LONGEST_NAME = 60
 """Letters of a parameter's name."""
 
+T = TypeVar("T")
 Side = Literal["long", "short", "both"]
 # A grid may also say which sides are traded.
 SIDE_AXIS = "side"
@@ -191,20 +192,7 @@ class StrategySpec(Strict):
     @field_validator("inputs", mode="before")
     @classmethod
     def _named_inputs(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        found: dict[str, Any] = {}
-        for name, declared in value.items():
-            lowered = str(name).lower()[: LONGEST_NAME + 1]
-            parts = lowered.split(".")
-            if len(parts) > 2 or not all(part.isidentifier() and part.isascii() for part in parts):
-                raise StrategyError("input_name", name=lowered)
-            if parts[0] in reserved() or len(lowered) > LONGEST_NAME:
-                raise StrategyError("reserved_input", name=lowered)
-            if lowered in found:
-                raise StrategyError("repeated_name", name=lowered)
-            found[lowered] = declared
-        return found
+        return by_series_name(value) if isinstance(value, Mapping) else value
 
     @field_validator("family")
     @classmethod
@@ -228,7 +216,7 @@ class StrategySpec(Strict):
             if name not in used:
                 raise StrategyError("unknown_parameter", name=name, known=told_known(name, used))
         for name in self.inputs:
-            if name in self.params or name.partition(".")[0] in self.params:
+            if self._is_parameter(name):
                 raise StrategyError("input_is_parameter", name=name)
             if not any(name in own_series(tree) for tree in self.trees.values()):
                 raise StrategyError("unused_input", name=name)
@@ -283,15 +271,31 @@ class StrategySpec(Strict):
         return {name: declared.kind for name, declared in self.readable.items()}
 
     @property
+    def offered(self) -> dict[str, Input]:
+        """The further series that changes may read and this strategy does not declare."""
+        return {name: one for name, one in self._offered.items() if name not in self.inputs}
+
+    @property
     def readable(self) -> dict[str, Input]:
         """The further series that are declared, and those that are offered."""
         return {**self._offered, **self.inputs}
 
     def offering(self, inputs: Mapping[str, Input]) -> StrategySpec:
-        """The same strategy, whose changes may read further series too: what they read is then declared."""
+        """The same strategy, whose changes may read further series too: what they read is then declared.
+
+        A series that is called as one of its parameters is none on offer here.
+
+        Raises:
+            StrategyError: `input_name`, `reserved_input`, `repeated_name`.
+        """
         found = self.model_copy()
-        found._offered = dict(inputs)
+        named = by_series_name(inputs)
+        found._offered = {name: one for name, one in named.items() if not self._is_parameter(name)}
         return found
+
+    def _is_parameter(self, name: str) -> bool:
+        """Whether a series' name, or that of its table, is a parameter's."""
+        return not self.params.keys().isdisjoint((name, name.partition(".")[0]))
 
     @cached_property
     def bound_trees(self) -> dict[str, Node]:
@@ -504,6 +508,26 @@ def read_trees(texts: Mapping[str, Any], names: Collection[str], kinds: Mapping[
         for place in PLACES
         if (text := texts.get(place))
     }
+
+
+def by_series_name(given: Mapping[str, T]) -> dict[str, T]:
+    """What is said of further series, by names that conditions can write.
+
+    Raises:
+        StrategyError: `input_name`, `reserved_input`, `repeated_name`.
+    """
+    found: dict[str, T] = {}
+    for name, declared in given.items():
+        lowered = str(name).lower()[: LONGEST_NAME + 1]
+        parts = lowered.split(".")
+        if len(parts) > 2 or not all(part.isidentifier() and part.isascii() for part in parts):
+            raise StrategyError("input_name", name=lowered)
+        if parts[0] in reserved() or len(lowered) > LONGEST_NAME:
+            raise StrategyError("reserved_input", name=lowered)
+        if lowered in found:
+            raise StrategyError("repeated_name", name=lowered)
+        found[lowered] = declared
+    return found
 
 
 def meaning_hash(

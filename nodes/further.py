@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import Input
+from backtest import Input, StrategySpec
+from backtest.data.inputs import Tables
 from backtest.data.prices import column_name
 from backtest.data.tables import COLUMNS, PRICES
+from backtest.strategy import by_series_name
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*|[A-Za-z_]\w*", re.ASCII)
 
@@ -28,6 +30,19 @@ class Further(NamedTuple):
     references: dict[str, str]
     declared: dict[str, Input]
 
+    @classmethod
+    def of(cls, tables: Tables, declared: Mapping[str, Input]) -> Further:
+        """What is at hand: a series of its own is a table with the column `value`.
+
+        Raises:
+            StrategyError: `input_name`, `reserved_input`, `repeated_name`: no name of a series.
+        """
+        frames = {
+            name.lower(): one.to_frame("value") if isinstance(one, pd.Series) else one
+            for name, one in tables.items()
+        }
+        return cls(frames, {}, by_series_name(declared))
+
     def known(self) -> dict[str, Input]:
         """Declarations of every series.
 
@@ -40,6 +55,24 @@ class Further(NamedTuple):
                 known.setdefault(f"{table}.{column}", Input(kind=kind))
         return known
 
+    def offered(self, spec: StrategySpec) -> dict[str, Input]:
+        """Declarations of what a strategy's changes may read beside what it declares itself.
+
+        That is every series described, and every column of numbers of a table of which it reads nothing.
+        """
+        taken = {name.partition(".")[0] for name in spec.inputs}
+        columns = {
+            f"{table}.{column_name(column)}"
+            for table, frame in self.tables.items()
+            if table not in taken
+            for column in frame.select_dtypes("number")
+        }
+        return {
+            name: one
+            for name, one in self.known().items()
+            if name not in spec.inputs and (name in columns or name in self.declared)
+        }
+
     def used_by(self, conditions: Iterable[str | None]) -> dict[str, Input]:
         """Declarations of the series that some conditions read."""
         words = {word.lower() for one in conditions if one for word in _DOTTED.findall(one)}
@@ -48,6 +81,15 @@ class Further(NamedTuple):
     def read_by(self, conditions: Iterable[str | None]) -> dict[str, Input]:
         """The same with those that were described, so that one that no condition reads is refused."""
         return self.declared | self.used_by(conditions)
+
+
+def on_offer(request: Mapping[str, Any]) -> dict[str, Input]:
+    """The series that changes of a run may read though its first strategy reads none of them.
+
+    Args:
+        request: the run's input, as it stands in its record.
+    """
+    return {name: Input.model_validate(one) for name, one in request.get("offered", {}).items()}
 
 
 NO_FURTHER = Further({}, {}, {})

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from backtest import BacktestError, GapPolicy, PriceError, StrategySpec
+from backtest import BacktestError, GapPolicy, Input, PriceError, StrategySpec
 from backtest.language.timeframes import timeframe as spelt
 from backtest.statistics.multiple_testing import adjusted_p_values
 from backtest.validation.verdict import Value, counted_among
@@ -132,6 +132,7 @@ def optimize_each(
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
     inputs: Mapping[str, Table] | None = None,
+    offered: Mapping[str, Input] | None = None,
     others: Sequence[str | Path] = (),
     run: str | None = None,
     watch: Watcher = nobody_watches,
@@ -152,6 +153,7 @@ def optimize_each(
         timeframe: length of a bar of the prices; default: measured; refused if the bars contradict it.
         gaps: treatment of missing bars.
         inputs: other tables by name, as in `optimize`: the same ones for every row.
+        offered: what their series are, as in `optimize`.
         others: prices of other instruments, as in `optimize`.
         run: begins the names of the runs; another one begins all of them anew. Default: `each`.
         watch: called with every event of every run as it happens.
@@ -179,6 +181,8 @@ def optimize_each(
         at_hand, places = tables_told(inputs)
         tables = {**at_hand, **further_tables(places, context.home_path)}
         about.append([[name, _digest(tables[name])] for name in sorted(tables)])
+    if offered:
+        about.append([[name, offered[name].model_dump(mode="json")] for name in sorted(offered)])
     cells = list(_cells(data, _spelt(timeframes, reading), read, reading, context.home_path, about, run))
     rows: list[TableRow] = []
     with _steps(progress, Words(context.language)) as (words, steps):
@@ -189,8 +193,8 @@ def optimize_each(
                 which = words("command.each.working", **names, number=number, count=len(cells))
                 steps.now(which)
                 watcher = in_turn(steps.run(words, home, which), watch)
-            asked = {**read, **known, **settings, "inputs": inputs, "others": others, "watch": watcher}
-            rows.append(_row(cell, spec, context.home_path, asked))
+            asked = {**read, **known, **settings, "inputs": inputs, "offered": offered, "others": others}
+            rows.append(_row(cell, spec, context.home_path, {**asked, "watch": watcher}))
             if steps:
                 steps(words("command.each.done", **names, outcome=outcome_of(rows[-1], words, alone=True)))
     return _counted(rows)

@@ -31,7 +31,7 @@ def tables_of(spec: StrategySpec) -> set[str]:
 
 
 def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> pd.DataFrame:
-    """Prices with a column for each series of other tables that a strategy declares, named as it names it.
+    """Prices with a column for each series of other tables that a strategy may read, named as it names it.
 
     A row's time is the beginning of what it tells, as a bar's is. A value of rows less than a day apart is
     known when its own bar is over; of longer ones `known` of its declaration tells: by default from the first
@@ -54,7 +54,8 @@ def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> 
     if not tables:
         return df
     declared: dict[str, list[str]] = {name: [] for name in tables}
-    for name in spec.inputs:
+    series = spec.readable
+    for name in series:
         table, _, column = name.partition(".")
         if column and table in declared:
             declared[table].append(column)
@@ -69,9 +70,9 @@ def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> 
             if name in there:
                 raise RequestError("input_clash", name=name)
             times, values = _read(tables[table], table, column, index)
-            if spec.inputs[name].kind != "share":  # which is refused where it is infinite
+            if series[name].kind != "share":  # which is refused where it is infinite
                 values = np.where(np.isfinite(values), values, np.nan)
-            joined[name] = _as_known(times, values, index, spec.inputs[name].known)
+            joined[name] = _as_known(times, values, index, series[name].known)
             if np.isnan(joined[name]).all():
                 raise RequestError(
                     "input_not_aligned",
@@ -109,7 +110,7 @@ def ended(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> list[E
     found = []
     index = time_index(df)
     by_table = {str(name).lower(): table for name, table in (tables or {}).items()}
-    for name in sorted(spec.inputs):
+    for name in sorted(spec.readable):
         table, _, column = name.partition(".")
         if table in by_table and column:
             times, values = _read(by_table[table], table, column, index)

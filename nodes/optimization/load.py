@@ -10,12 +10,13 @@ from uuid import uuid4
 import pandas as pd
 from langgraph.runtime import Runtime
 
-from backtest import BacktestError, StrategySpec
+from backtest import BacktestError, StrategyError, StrategySpec
 from backtest.cage.trying import require_cage
 from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
 from nodes.context import OptimizationContext
 from nodes.forking import checkpoint_here, fork, gone_through_again
+from nodes.further import Further
 from nodes.optimization.evidence.specs import chosen_strategy
 from nodes.optimization.state import OptimizationInput, OptimizationState, StrategyInput
 from nodes.serving import prices_of
@@ -71,11 +72,13 @@ def prepare(given: StrategyInput, context: OptimizationContext) -> OptimizationS
     if context.allow_code:
         require_cage()
     use(context.home_path)
-    spec = initial_strategy(given)
     tables = _tables(given, context)
+    spec = _offering(given, tables)
     pool = getattr(given, "pool", [])
     dataset = _pooled(given, pool, spec, tables, context) if pool else _alone(given, spec, tables, context)
-    request = given.model_copy(update={"run": _free(given.run, context)})
+    # Every series by its name: whoever goes through the run again has no tables to find them in.
+    offered = {"offered": spec.offered} if isinstance(given, OptimizationInput) else {}
+    request = given.model_copy(update={"run": _free(given.run, context), **offered})
     # What an earlier run on the same thread left is no part of this one.
     left = cast(OptimizationState, dict.fromkeys(_LEFT))
     return {
@@ -93,6 +96,18 @@ def _tables(given: StrategyInput, context: OptimizationContext) -> Tables:
     """The tables beside the prices, by name."""
     home = context.home_path
     return further_tables({name: prices_of(one, home) for name, one in given.inputs.items()}, home)
+
+
+def _offering(given: StrategyInput, tables: Tables) -> StrategySpec:
+    """The strategy to start from, with what its changes may read beside what it declares itself."""
+    spec = initial_strategy(given)
+    if not isinstance(given, OptimizationInput):
+        return spec
+    offered = Further.of(tables, given.offered).offered(spec)
+    found = spec.offering(offered)
+    if hidden := sorted(offered.keys() - found.offered.keys()):
+        raise StrategyError("input_is_parameter", name=hidden[0])
+    return found
 
 
 def _complete(member: Member, spec: StrategySpec, tables: Tables) -> Member:
@@ -115,7 +130,7 @@ def _alone(given: StrategyInput, spec: StrategySpec, tables: Tables, context: Op
             symbol=given.symbol,
             reading=Reading(**given.reading.model_dump(exclude=of_others)),
         )
-        if not tables:
+        if not (tables or spec.offered):
             return found
         members = [_complete(member_of(one, context.home_path), spec, tables) for one in found.members]
         if found.instruments:
@@ -225,7 +240,8 @@ def _other_datasets(
         MarketError: `unusable_prices`, or another file that cannot be used; `same_prices`.
     """
     home, found = context.home_path, list[Dataset]()
-    spec, tables = initial_strategy(given), _tables(given, context) if given.other_data else {}
+    tables = _tables(given, context) if given.other_data else {}
+    spec = _offering(given, tables)
     for reference in given.other_data:
         if reference.startswith(DATASET_PREFIX):
             dataset = find_registered(reference, home, reading=Reading())

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
-from backtest import GapPolicy
+from backtest import GapPolicy, Input
 from backtest.presets import PRESETS
 from base.labels import Label
 from base.numbers import Numeric
@@ -123,6 +123,17 @@ class StrategyInput(Numeric):
 class OptimizationInput(StrategyInput):
     """What to optimise, on which prices."""
 
+    offered: Annotated[
+        dict[Label, Input],
+        Field(
+            title="Series on offer",
+            description="Further series that changes may read though the strategy to start from reads none "
+            "of them, each with its kind. A table of which it reads nothing is offered with every column "
+            "of numbers: what is not described here is a price or a volume by its name, or of no kind.",
+            examples=[{"signal.value": {"kind": "move"}}],
+            max_length=100,
+        ),
+    ] = Field({})
     pool: Annotated[
         list[str],
         Field(
@@ -206,6 +217,7 @@ class DebateState(TypedDict, total=False):
 
     run_id: str
     graph: str
+    request: dict[str, Any]
     iteration: int
     proposals: list[Proposal]
     dataset: Prices

@@ -9,11 +9,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import threadx
-from backtest import Costs, RequestError, StrategySpec, run_backtest, sweep
+from backtest import BacktestError, Costs, Input, RequestError, StrategySpec, run_backtest, sweep
 from nodes.sharing import share_run
 from reports.charts.indicators import strategy_indicators
 from tests.prices import made_up_prices
@@ -200,6 +201,64 @@ def test_a_run_of_the_cycle_reads_another_file(
     with zipfile.ZipFile(io.BytesIO(share_run("r", home))) as sent:
         assert not [name for name in sent.namelist() if str(tmp_path).encode() in sent.read(name)]
     assert threadx.follow("r", home=home, inputs={"btc": BTC}).forward.bars == 0
+
+
+def told_in_advance(bars: int = 1_500) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Hourly prices, and a model's signal that tells at each bar's close which way the next one moves."""
+    signs = np.repeat(np.random.default_rng(3).choice([-1.0, 1.0], bars // 10), 10)
+    noise = np.random.default_rng(4).normal(0.0, 0.01, bars)
+    close = 100.0 * np.exp(np.cumsum(0.0025 * np.r_[0.0, signs[:-1]] + noise))
+    opened = np.r_[100.0, close[:-1]]
+    prices = pd.DataFrame(
+        {
+            "open": opened,
+            "high": np.maximum(opened, close) * 1.001,
+            "low": np.minimum(opened, close) * 0.999,
+            "close": close,
+            "volume": 1_000.0,
+        },
+        index=pd.date_range("2024-01-01", periods=bars, freq="1h", tz="UTC", name="time"),
+    )
+    return prices, pd.DataFrame({"value": signs, "author": "a model"}, index=prices.index)
+
+
+def test_what_nothing_reads_yet_is_on_offer_and_an_edge_that_lies_in_it_is_found(
+    command: Any, tmp_path: Path
+) -> None:
+    prices, signal = told_in_advance()
+    sol, told = tmp_path / "SOL_1h.csv", tmp_path / "signal.csv"
+    prices.to_csv(sol)
+    signal.to_csv(told)
+    home = tmp_path / "data"
+    roles = [part for name, value in RULES.items() for part in (f"--{name.replace('_', '-')}", value)]
+    asked = ("--with", f"sig={told}", "--input", "sig.value=move", "--search", "single", "--run", "r")
+    assert command("optimize", sol, *asked, *roles)[0] == 0
+    champion = json.loads((home / "runs/r/result.json").read_text(encoding="utf-8"))["champion"]["strategy"]
+    assert "sig.value > 0" in champion["entry_long"]
+    assert list(champion["inputs"]) == ["sig.value"]
+    told.unlink()  # what is registered is enough
+    assert threadx.replay("r", home=home).same
+    assert threadx.check("r", home=home).agrees
+    again = threadx.optimize(
+        prices,
+        inputs={"sig": signal["value"]},
+        offered={"SIG.value": Input(kind="move")},
+        search="single",
+        home=home,
+        **RULES,
+    )
+    assert again.details["champion"]["strategy"]["entry_long"] == champion["entry_long"]
+    assert threadx.replay(again.run, home=home).same
+
+
+@pytest.mark.parametrize(
+    ("offered", "code"),
+    [("close", "reserved_input"), ("fast_period", "input_is_parameter"), ("mood", "missing_input")],
+)
+def test_what_cannot_be_on_offer_is_refused(tmp_path: Path, offered: str, code: str) -> None:
+    with pytest.raises(BacktestError, match=code):
+        threadx.optimize(SOL, offered={offered: Input()}, home=tmp_path, **RULES)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_tables_at_hand_are_read_by_pools_and_by_others(tmp_path: Path) -> None:

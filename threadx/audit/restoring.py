@@ -10,6 +10,7 @@ import pandas as pd
 
 from backtest import StrategySpec
 from base.files import copy_file, write_text_atomically
+from nodes.further import on_offer
 from record.errors import ReportError
 from record.events import Started
 from record.record import RunRecord, canonical_json
@@ -88,8 +89,9 @@ def with_series(
         RequestError: it does not fit the prices.
     """
     tables: dict[str, pd.DataFrame] | None = None
+    spec = spec.offering(on_offer(asked))
     for frame in frames:
-        if asked.get("inputs") and not spec.inputs.keys() <= set(frame.columns):
+        if asked.get("inputs") and not spec.readable.keys() <= set(frame.columns):
             tables = further_tables(asked["inputs"], home) if tables is None else tables
             yield join(frame, tables, spec).prices
         else:

@@ -176,9 +176,9 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     options = [f"--run={run}", f"--language={language}"]
     if order.strategy == OWN:
         options += [f"--{place.replace('_', '-')}={told}" for place, told in order.conditions.items()]
-        options += _further(order, home)
     else:
         options.append(f"--strategy={order.strategy}")
+    options += _further(order.further, home)
     options += [f"--param={name}={_plain(value)}" for name, value in order.params.items()]
     options += [f"--{role}={joined(listed(order.models[role]))}" for role in ROLES]
     options += [
@@ -199,14 +199,10 @@ def arguments(order: Order, run: str, language: Language, home: Path) -> list[st
     return ["optimize", *options, *(source(one, home) for one in (order.data, *order.pool))]
 
 
-def _further(order: Order, home: Path) -> list[str]:
-    """The tables that its conditions read, and what is described of their series."""
-    used = order.further.used_by(order.conditions.values())
-    tables = {name.partition(".")[0] for name in used}
-    references = order.further.references
-    told = [f"--with={name}={source(references[name], home)}" for name in references if name in tables]
-    described = {name: one for name, one in order.further.declared.items() if name in used}
-    return told + [f"--input={name}={one.kind},{one.known}" for name, one in described.items()]
+def _further(further: Further, home: Path) -> list[str]:
+    """The tables, and what is described of their series: what the strategy does not read, changes may."""
+    told = [f"--with={name}={source(reference, home)}" for name, reference in further.references.items()]
+    return told + [f"--input={name}={one.kind},{one.known}" for name, one in further.declared.items()]
 
 
 def order_query(order: Order) -> str:

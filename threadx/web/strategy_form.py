@@ -23,7 +23,7 @@ from backtest.types import (
     Sizing,
     plain,
 )
-from nodes.further import NO_FURTHER, Further
+from nodes.further import Further
 from prompts import Words
 from reports.words import setting_name
 from threadx.web.condition_field import ConditionField
@@ -278,12 +278,11 @@ class StrategyForm:
             used = self._used()
             params = {key: value for key, value in params.items() if key in used}
         conditions = {place: self._conditions[place].text for place in PLACES if self._filled(place)}
-        further = self.further if self.strategy == OWN else NO_FURTHER
         return {
             "strategy": self.strategy,
             "conditions": conditions,
             "params": params | settings,
-            "further": further,
+            "further": self.further,
         }
 
     def _filled(self, place: str) -> bool:

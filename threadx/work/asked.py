@@ -17,7 +17,7 @@ from base.reasons import ReasonError, because
 from base.references import listed
 from nodes.counted import registered
 from nodes.errors import SettingError
-from nodes.further import Further
+from nodes.further import NO_FURTHER, Further
 from nodes.optimization.evidence.specs import chosen_strategy, own_strategy
 from prompts import Words
 from reports.tables import notice_lines
@@ -108,7 +108,9 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, float | str | None]:
     return found
 
 
-def take_strategy(given: dict[str, Any], further: Further | None = None) -> StrategySpec:
+def take_strategy(
+    given: dict[str, Any], further: Further | None = None, *, offering: bool = False
+) -> StrategySpec:
     """The strategy that the options describe, taken out of what a command was given.
 
     That is a file, conditions of one's own, or a preset.
@@ -116,6 +118,7 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
     Args:
         given: the options.
         further: tables whose columns conditions of one's own may read.
+        offering: what none of them reads is there for changes of the strategy.
 
     Raises:
         BacktestError: not a valid strategy.
@@ -125,7 +128,7 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
     name, strategy_file = given.pop("strategy"), given.pop("strategy_file")
     conditions = {place: given.pop(place) for place in PLACES}
     values = parameters(given.pop("pairs"))
-    if further and further.declared and not any(conditions.values()):
+    if further and further.declared and not offering and not any(conditions.values()):
         raise ThreadxError("input_without_condition", names=", ".join(further.declared))
     if strategy_file is not None:
         path = Path(strategy_file)
@@ -144,7 +147,9 @@ def take_strategy(given: dict[str, Any], further: Further | None = None) -> Stra
     if code:
         return coded_strategy(name, values)
     if any(conditions.values()):
-        return own_strategy(conditions, values, further.read_by(conditions.values()) if further else {})
+        known = further or NO_FURTHER
+        read = (known.used_by if offering else known.read_by)(conditions.values())
+        return own_strategy(conditions, values, read)
     return StrategySpec.preset(name, **values)
 
 

@@ -34,13 +34,14 @@ def table(words: Words, timeframes: str | Sequence[str], given: dict[str, Any]) 
     json_path = given.pop("json_path")
     settings = {name: value for name, value in given.items() if name != "debug"}
     further = take_further(settings, make_context(home=given["home"]).home_path)
-    data, spec = settings.pop("data"), asked.take_strategy(settings, further)
+    data, spec = settings.pop("data"), asked.take_strategy(settings, further, offering=True)
     say(words("command.each.again"), err=True)
     found = optimize_each(
         list(data),
         spec,
         timeframes=timeframes,
         inputs=further.references,
+        offered=further.declared,
         progress=True,
         **asked.chosen_roles(settings),
     )

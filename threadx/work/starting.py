@@ -42,7 +42,8 @@ def _start(graph: str, words: Words, given: dict[str, Any]) -> int:
     """
     settings = {name: value for name, value in given.items() if name not in ("data", "json_path", "debug")}
     further = take_further(settings, make_context(home=given["home"]).home_path)
-    spec = asked.take_strategy(settings, further)
+    offering = graph == "optimization"
+    spec = asked.take_strategy(settings, further, offering=offering)
     terminal = Terminal(words)
     if given["json_path"] != "-":
         terminal.lines(asked.code_notes(spec, words))
@@ -53,6 +54,7 @@ def _start(graph: str, words: Words, given: dict[str, Any]) -> int:
             spec,
             None,
             inputs=further.references,
+            offered=further.declared if offering else None,
             watch=watch,
             **asked.chosen_roles(settings),
         )

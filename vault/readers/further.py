@@ -45,7 +45,7 @@ def further_tables(references: Mapping[str, str], home: Path) -> dict[str, pd.Da
 
 
 def join(prices: pd.DataFrame, tables: Tables, spec: StrategySpec) -> Joined:
-    """Prices with every series that a strategy declares.
+    """Prices with every series that a strategy declares, and those that its changes may read.
 
     Args:
         prices: canonical.
@@ -56,7 +56,7 @@ def join(prices: pd.DataFrame, tables: Tables, spec: StrategySpec) -> Joined:
         RequestError: `missing_input`, and as `backtest.data.inputs.with_inputs`.
     """
     joined = with_inputs(prices, tables, spec)
-    for name in spec.inputs:
+    for name in spec.readable:
         read_further(joined, name)
     return Joined(joined, ended_notices(prices, tables, spec))
 

@@ -19,6 +19,7 @@ from backtest.cage.source import Source
 from backtest.types import RISK_BOUNDS, Bounds
 from base.same import Same
 from nodes.errors import ChangeError
+from nodes.further import on_offer
 from nodes.optimization.changes import PERSONAL, Change, NewIndicator, NewStrategy, RiskRule, present
 from nodes.optimization.evidence.lessons import kind_of_change
 from nodes.optimization.parsed import parsed
@@ -46,7 +47,7 @@ WHOLE = 2
 """Iterations that a prompt tells whole; older ones are folded."""
 _NEW_CHAMPION = ("total_return", "max_drawdown", "profit_factor", "n_trades")
 LONGEST_QUOTE = 200
-_READ = ("initial", "baseline", "dataset", "champion", "dossier", "history", "lessons", "archive")
+_READ = ("request", "initial", "baseline", "dataset", "champion", "dossier", "history", "lessons", "archive")
 """Parts of the state that evidence is drawn from."""
 
 
@@ -212,7 +213,7 @@ def _gathered(parts: tuple[Same[Any], ...], iteration: int, named: bool, languag
     state = cast(OptimizationState, {name: part.it for name, part in zip(_READ, parts, strict=True)})
     dossier = state["dossier"] or Dossier(hash="", items=[])
     champion = dossier.get("champion") or reigning(state)
-    spec = parsed(champion["spec"]).offering(parsed(state["initial"]).inputs)
+    spec = parsed(champion["spec"]).offering(on_offer(state["request"]) | parsed(state["initial"]).inputs)
     entries = state["history"] or []
     before = [entry for entry in entries if entry["iteration"] < iteration]
     return Evidence(

@@ -6,7 +6,7 @@ tried before is the strategist's to see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from backtest import PRESETS, StrategySpec
 from backtest.language.mirror import mirror
 from backtest.language.parser import parse
 from backtest.language.tree import show
-from backtest.types import Bounds
+from backtest.types import Bounds, InputKind
 from nodes.optimization.changes import (
     AddFilter,
     Change,
@@ -70,6 +70,15 @@ CALM_FILTERS = (
 )
 ROUGH_FILTERS = ("percentile_rank(natr(14), 200) > 50", "percentile_rank(natr(14), 200) > 30")
 MOMENTUM_FILTERS = ("rsi(close, 14) > 50", "close > close[20]", "volume > sma(volume, 20)")
+SERIES_FILTERS: dict[InputKind, tuple[str, ...]] = {
+    "price": ("{0} > sma({0}, 200)", "{0} > sma({0}, 50)"),
+    "move": ("{0} > 0", "{0} < 0"),
+    "share": ("{0} > 50", "{0} < 50"),
+    "size": ("{0} > sma({0}, 50)", "{0} < sma({0}, 50)"),
+    "none": ("{0} > sma({0}, 50)", "{0} < sma({0}, 50)"),
+}
+"""What a further series of each kind is asked first, for buying."""
+_BESIDE_CLOSE = ("open", "high", "low")
 RISK_RANGES: dict[RiskRule, tuple[float, float]] = {
     "trailing_stop_atr": (1.5, 8.0),
     "max_bars": (2, 200),
@@ -172,6 +181,21 @@ def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
                 yield RemoveFilter(kind="remove_filter", side=side, condition=show(part)), "speed"
 
 
+def series_changes(spec: StrategySpec, evidence: Evidence) -> Source:
+    """Filters by the further series on offer that nothing reads yet: whoever brought one wants it asked."""
+    for name, one in sorted(spec.offered.items()):
+        if name.partition(".")[2] in _BESIDE_CLOSE:
+            continue
+        for words in SERIES_FILTERS[one.kind]:
+            condition = words.format(name)
+            for side in SIDES:
+                if not 0 < len(required(spec, side)) <= MOST_FILTERS:
+                    continue
+                mirrored = side == "short" and one.kind != "none"  # which has no mirror image
+                told = _mirrored(condition, spec.kinds) if mirrored else condition
+                yield AddFilter(kind="add_filter", side=side, condition=told), "regime"
+
+
 def _suggested(evidence: Evidence) -> list[str]:
     """Filters that keep out the part of the day, or the weekday, with the worst trades."""
     found = []
@@ -208,9 +232,9 @@ def _usual(evidence: Evidence) -> list[str]:
     return mixed
 
 
-def _mirrored(condition: str) -> str:
-    """The same condition for the other direction."""
-    return show(mirror(parse(condition)))
+def _mirrored(condition: str, own: Mapping[str, str] | None = None) -> str:
+    """The same condition for the other direction; `own` are kinds of further series."""
+    return show(mirror(parse(condition, own=own)))
 
 
 def preset_changes(spec: StrategySpec, evidence: Evidence) -> Source:

@@ -25,6 +25,7 @@ from nodes.optimization.policies.changes import (
     parameter_changes,
     preset_changes,
     risk_changes,
+    series_changes,
     trends,
     value_of,
 )
@@ -53,6 +54,7 @@ _SOURCES: dict[str, Callable[[StrategySpec, Evidence], Source]] = {
     "conditions": condition_changes,
     "risk": risk_changes,
     "filters": filter_changes,
+    "series": series_changes,
     "code": code_changes,
     "bred": bred_changes,
 }
@@ -217,13 +219,14 @@ def strategist(evidence: Evidence) -> Proposals:
         order: tuple[str, ...] = _OF_POPULATION
     else:
         order = _LOSING if value_of(evidence, "walk_forward_sharpe_ratio") <= 0.0 else _WINNING
-    # The first source always has its turn; the others take theirs in rotation. So has code.
+    # The first source always has its turn; the others take theirs in rotation. So have code and what
+    # somebody brought that no condition reads yet.
     first, rest = order[0], order[1:]
     turn = (evidence.iteration - 1) % len(rest)
-    code = ("bred", "code") if evidence.allow_code else ()
+    brought = (*(("bred", "code") if evidence.allow_code else ()), *(("series",) if spec.offered else ()))
     queue = [
         of_candidates() if name == "candidates" else fresh(_SOURCES[name](spec, evidence))
-        for name in (*code, first, *rest[turn:], *rest[:turn])
+        for name in (*brought, first, *rest[turn:], *rest[:turn])
     ]
     chosen: list[Proposal] = []
     while queue and len(chosen) < PROPOSALS:

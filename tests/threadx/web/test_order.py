@@ -10,7 +10,7 @@ import click
 import pytest
 from pydantic import TypeAdapter
 
-from backtest import BacktestError, Risk, Sizing, StrategySpec
+from backtest import BacktestError, Input, Risk, Sizing, StrategySpec
 from backtest.types import COST_NAMES
 from base.errors import TypedError
 from nodes.further import Further
@@ -136,6 +136,13 @@ def test_the_form_has_a_field_for_every_setting_and_level_that_the_command_takes
     assert command is not None
     given = command.make_context("optimize", words[1:]).params
     assert asked.take_strategy(given, take_further(given, tmp_path)).hash == asked_for.spec().hash
+
+
+def test_a_table_beside_a_known_strategy_is_on_offer_to_its_changes(tmp_path: Path) -> None:
+    declared = {"t1.mood": Input(kind="share", known="close")}
+    further = Further({"t1": packaged_table("nasdaq")}, {"t1": "sample:nasdaq"}, declared)
+    words = arguments(order(further=further), "r", "en", tmp_path)
+    assert {"--with=t1=sample:nasdaq", "--input=t1.mood=share,close"} <= {*words}
 
 
 def test_values_never_pass_for_options_and_keep_their_digits(tmp_path: Path) -> None:
