@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import Input, StrategySpec
+from backtest import Input, StrategyError, StrategySpec
 from backtest.data.inputs import Tables
 from backtest.data.prices import column_name
 from backtest.data.tables import COLUMNS, PRICES
@@ -55,10 +55,13 @@ class Further(NamedTuple):
                 known.setdefault(f"{table}.{column}", Input(kind=kind))
         return known
 
-    def offered(self, spec: StrategySpec) -> dict[str, Input]:
-        """Declarations of what a strategy's changes may read beside what it declares itself.
+    def offered_to(self, spec: StrategySpec) -> StrategySpec:
+        """A strategy whose changes may read more than it declares itself.
 
         That is every series described, and every column of numbers of a table of which it reads nothing.
+
+        Raises:
+            StrategyError: `reserved_input`, `input_name`; `input_is_parameter`.
         """
         taken = {name.partition(".")[0] for name in spec.inputs}
         columns = {
@@ -67,11 +70,15 @@ class Further(NamedTuple):
             if table not in taken
             for column in frame.select_dtypes("number")
         }
-        return {
+        offered = {
             name: one
             for name, one in self.known().items()
             if name not in spec.inputs and (name in columns or name in self.declared)
         }
+        found = spec.offering(offered)
+        if hidden := sorted(offered.keys() - found.offered.keys()):
+            raise StrategyError("input_is_parameter", name=hidden[0])
+        return found
 
     def used_by(self, conditions: Iterable[str | None]) -> dict[str, Input]:
         """Declarations of the series that some conditions read."""

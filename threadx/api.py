@@ -254,8 +254,8 @@ def begin(
             folder = context.home_path
             tables = {**at_hand, **further_tables(places, folder)}
             if graph == "optimization":
-                offered = Further.of(tables, offered or {}).offered(start)
-                start = start.offering(offered)
+                start = Further.of(tables, offered or {}).offered_to(start)
+                offered = start.offered
             dataset = _registered(instruments, start, tables, folder, symbol, timeframe, gaps, reading)
             reference, pool, places = f"{DATASET_PREFIX}{dataset.development_hash}", [], {}
             # The tables are read; what was said of them may tell of the others' files still.

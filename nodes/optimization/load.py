@@ -10,7 +10,7 @@ from uuid import uuid4
 import pandas as pd
 from langgraph.runtime import Runtime
 
-from backtest import BacktestError, StrategyError, StrategySpec
+from backtest import BacktestError, StrategySpec
 from backtest.cage.trying import require_cage
 from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
@@ -103,11 +103,7 @@ def _offering(given: StrategyInput, tables: Tables) -> StrategySpec:
     spec = initial_strategy(given)
     if not isinstance(given, OptimizationInput):
         return spec
-    offered = Further.of(tables, given.offered).offered(spec)
-    found = spec.offering(offered)
-    if hidden := sorted(offered.keys() - found.offered.keys()):
-        raise StrategyError("input_is_parameter", name=hidden[0])
-    return found
+    return Further.of(tables, given.offered).offered_to(spec)
 
 
 def _complete(member: Member, spec: StrategySpec, tables: Tables) -> Member:
