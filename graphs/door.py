@@ -27,6 +27,7 @@ from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel, ValidationError
 
 from base.errors import LANGUAGES, Language, in_language, readers_language
+from base.heap import give_back
 from base.json_files import check_json
 from base.reasons import ReasonError, misshapen
 from base.sources import source_digest
@@ -113,6 +114,8 @@ class Door(CompiledStateGraph[Any, Any, Any, Any]):
         with in_language(settings["context"].language), _fitting(others), self._refusals():
             async for part in super().astream(input, config, **settings):
                 yield part
+        if self.served:
+            await asyncio.to_thread(give_back)
 
     def bulk_update_state(self, config: RunnableConfig, supersteps: Any) -> RunnableConfig:
         """As every compiled graph's; routers that are asked where to go then know the run's settings."""

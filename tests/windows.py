@@ -22,6 +22,7 @@ PORTABLE = (
         "threadx/console.py",
         "base/files.py",
         "base/bounded_child.py",
+        "base/heap.py",
         "base/job_objects.py",
     ),
     *("base/children.py", "base/cores.py", "backtest/cage/child.py", "backtest/cage/trying.py"),
