@@ -16,6 +16,7 @@ import pickle
 import re
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -94,16 +95,17 @@ def made(code: str, kind: type[TypedError]) -> TypedError:
     return kind(code, **fields)
 
 
+@cache
 def errors() -> list[Exception]:
-    """Every error once, and what is no error of ours but ends work."""
+    """Every error once, and what is no error of ours but ends work.
+
+    Not read when tests are collected: every process of them would read all of the source.
+    """
     kinds = {(site.kind, site.code) for site in sites() if site.code is not None}
     found: list[Exception] = [made(code, kind) for kind, code in sorted(kinds, key=str)]
     found += [OSError(number, "No such device", "/x/y.csv") for number in sorted(errno.errorcode)]
     found += [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("disk I/O error")]
     return found
-
-
-ERRORS = errors()
 
 
 class Raises:
@@ -319,7 +321,7 @@ def test_every_error_is_a_sentence_at_every_face(
     found = {}
     # What an error says is gone through at the terminal; that it says so elsewhere, by turns.
     turn = [*FACES].index(face) % 4
-    for error in ERRORS if face == "terminal" else some(ERRORS, ERRORS[turn::4]):
+    for error in errors() if face == "terminal" else some(errors(), errors()[turn::4]):
         with monkeypatch.context() as patch:
             line = FACES[face](error, language, patch)
         if isinstance(error, TypedError):
