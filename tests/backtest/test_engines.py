@@ -33,6 +33,7 @@ from backtest.engine.sweep import grid_axes
 from backtest.language.functions import added
 from record.record import comparable
 from tests.commands import threadx
+from tests.pieces import Told, deadly, kills, touch, whose
 from tests.prices import made_up_prices
 from threadx.jobs.calibration import calibrate
 
@@ -103,22 +104,6 @@ def test_walk_forward_and_universes_are_the_same_on_a_cluster(dask, prices):
         pd.testing.assert_frame_equal(there.by_instrument[name], here.by_instrument[name], check_exact=True)
 
 
-class Told:
-    """Tells a file each time it is read on another process."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{os.getpid()}\n")
-
-
-def whose(told, piece):
-    return os.getpid()
-
-
 def test_what_is_shared_travels_once_to_each_worker(elsewhere, tmp_path):
     shared = Told(tmp_path / "readers")
     for _ in range(2):  # the next pieces on the same prices find them there
@@ -129,17 +114,6 @@ def test_what_is_shared_travels_once_to_each_worker(elsewhere, tmp_path):
     assert workers <= set(map(int, readers))
 
 
-def deadly(shared, piece):
-    """A stretch of a grid; at some places the worker is killed as the system kills: once each."""
-    some, folder, at = shared
-    _, start, stop = piece
-    for place in at:
-        if start <= place < stop and not (folder / str(place)).exists():
-            (folder / str(place)).touch()
-            os._exit(1)
-    return some.run(start, stop)
-
-
 def test_a_worker_killed_in_the_middle_loses_nothing(elsewhere, prices, tmp_path):
     some = batch(prices)
     edges = range(0, some.count + 1, 9)
@@ -148,10 +122,6 @@ def test_a_worker_killed_in_the_middle_loses_nothing(elsewhere, prices, tmp_path
     there = figures(zip(edges[1:], found, strict=True))
     assert [path.name for path in tmp_path.iterdir()] == ["30"]
     assert there == figures((stop, some.run(start, stop)) for start, stop in pairwise(edges))
-
-
-def kills(shared, piece):
-    os._exit(1)
 
 
 def test_a_piece_that_ends_every_worker_is_given_up_with_a_sentence(monkeypatch):
@@ -179,11 +149,6 @@ def test_workers_end_with_a_process_that_is_killed():
         check=False,
     )
     assert (done.returncode, done.stdout) == (9, "[2]\n")
-
-
-def touch(folder, piece):
-    (folder / str(piece)).touch()
-    return piece
 
 
 def test_few_results_wait_to_be_taken_and_a_cancelled_rest_is_not_begun(elsewhere, tmp_path):
