@@ -21,13 +21,14 @@ from tests.prices import made_up_prices
 NAN = float("nan")
 TIMES = pd.date_range("2024-03-28 09:30", periods=BARS, freq="30min", tz="Europe/Paris")
 """The clock is moved forward on the third day: that day has two bars less."""
+DAYS = [one.date() for one in TIMES]
 PRICES = walk_of(1.0)
 Slow = Callable[[int], float]
 
 
 def session(t: int) -> list[int]:
     """Bars of the session of bar `t`, up to it."""
-    return [s for s in range(t + 1) if TIMES[s].date() == TIMES[t].date()]
+    return [s for s in range(t + 1) if DAYS[s] == DAYS[t]]
 
 
 def opening_range(column: Floats, choose: Callable[[list[float]], float], period: int) -> Slow:
