@@ -37,7 +37,8 @@ from threadx.audit.checking import check_run
 pytestmark = pytest.mark.long
 
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
-SETTINGS: dict[str, Any] = {**ALL_RULES, "max_iterations": 1, "fee_bps": 7.0}
+SETTINGS: dict[str, Any] = {**ALL_RULES, "max_iterations": 1, "fee_bps": 7.0, "search": "single"}
+"""One champion; the walk through every checkpoint has a population, its survey and its archive."""
 PARENT = "first"
 
 
@@ -181,7 +182,7 @@ def test_from_every_checkpoint_of_an_optimization_a_new_run_goes_on(
 ) -> None:
     """Every fifth checkpoint in one of the ways by turns, in the soak each of them in two."""
     monkeypatch.setenv("THREADX_HOME", str(tmp_path))
-    case = optimized(tmp_path, opened)
+    case = optimized(tmp_path, opened, search="population")
     places = case.history()
     assert {"load", "baseline", "analyst", "backtest_variant", "select", "judge", "report"} <= {
         name for place in places for name in place.next

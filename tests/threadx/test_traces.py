@@ -44,7 +44,7 @@ ANALYST, URL = sys.argv[1:]
 result = threadx.optimize(
     made_up_prices(400, cycle=0.05),
     params={"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0},
-    symbol="SP500", run="traced", max_iterations=1,
+    symbol="SP500", run="traced", max_iterations=1, search="single",
     analyst=ANALYST, strategist="rules", validator="rules", openai_base_url=URL, language="en",
 )
 print(result.status)
