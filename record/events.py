@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from base.entries import EntryError
 from base.reasons import ReasonError, complaint
 from record.types import (
     Analysis,
@@ -58,8 +59,7 @@ class EventData(_Strict):
         at: nodes or ids at which the kind means this class; empty for everywhere else.
         version: of the schema. A line without one is of version 1.
         whole: the field that is all of `data` in the log; empty where the fields stand there.
-        says: key of the text that tells it on a page, filled with its fields; empty where a page has a line
-            of its own for it, or none.
+        says: key of the text that tells it on a page, filled with its fields; None for `Narrated` kinds.
         icon: of that line.
     """
 
@@ -67,7 +67,7 @@ class EventData(_Strict):
     at: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     whole: ClassVar[str] = ""
-    says: ClassVar[str] = ""
+    says: ClassVar[str | None]
     icon: ClassVar[str] = "circle"
 
     @classmethod
@@ -75,11 +75,15 @@ class EventData(_Strict):
         """Register a class that has a kind.
 
         Raises:
-            TypeError: another class has the kind there already.
+            EntryError: it does not say how a page tells it, or another class has the kind there already.
         """
-        for place in cls.at or ("",) if hasattr(cls, "kind") else ():
+        if not hasattr(cls, "kind"):
+            return
+        if getattr(cls, "says", "") == "":
+            raise EntryError(f"{cls.__name__}: says not said")
+        for place in cls.at or ("",):
             if (other := EVENTS.setdefault((cls.kind, place), cls)) is not cls:
-                raise TypeError(
+                raise EntryError(
                     f"{cls.__name__} and {other.__name__} are both {cls.kind} at {place or 'any place'}"
                 )
 
@@ -99,7 +103,13 @@ class EventData(_Strict):
         return told[self.whole] if self.whole else told
 
 
-class Started(EventData):
+class Narrated(EventData):
+    """What a page tells in a line made for its kind (`threadx.web.narration`), or in none."""
+
+    says = None
+
+
+class Started(Narrated):
     """A run of the cycle or a review has begun; its prompts are `blind` or name the market, None of old."""
 
     kind = "started"
@@ -113,7 +123,7 @@ class Started(EventData):
     blind: bool | None = None
 
 
-class PricesRead(EventData):
+class PricesRead(Narrated):
     """What was assumed when the prices were read."""
 
     kind = "read"
@@ -121,7 +131,7 @@ class PricesRead(EventData):
     notices: list[Any]
 
 
-class RoleCalled(EventData):
+class RoleCalled(Narrated):
     """A role is asked next, for a turn in the debate or for its own work."""
 
     kind = "role_called"
@@ -129,7 +139,7 @@ class RoleCalled(EventData):
     debate: bool = False
 
 
-class Called(EventData):
+class Called(Narrated):
     """A model was called: what was sent, every try that failed, and the answer as it came.
 
     `evidence_tokens` is the budget of the evidence that all roles share, `left_out` what it had no room for.
@@ -152,7 +162,7 @@ class Called(EventData):
     left_out: list[str] = []
 
 
-class Answered(EventData):
+class Answered(Narrated):
     """What every role's answer, or its absence, tells."""
 
     provenance: Provenance
@@ -219,7 +229,7 @@ class SingleAnswer(AnalystAnswer):
     stance: Stance
 
 
-class AgentAnswer(EventData):
+class AgentAnswer(Narrated):
     """An agent of the ensemble has answered."""
 
     kind = "answer"
@@ -261,7 +271,7 @@ class Exhausted(EventData):
     icon = "hourglass_empty"
 
 
-class Proposed(EventData):
+class Proposed(Narrated):
     """A proposal that can be tested."""
 
     kind = "proposal"
@@ -270,7 +280,7 @@ class Proposed(EventData):
     proposal: Proposal
 
 
-class LibraryKnown(EventData):
+class LibraryKnown(Narrated):
     """Indicators of the library that conditions of the run could name from its beginning."""
 
     kind = "library"
@@ -278,7 +288,7 @@ class LibraryKnown(EventData):
     names: list[str]
 
 
-class CodeExamined(EventData):
+class CodeExamined(Narrated):
     """Source that somebody proposed, and what the cage found: `refused`, or what was measured of it."""
 
     kind = "code"
@@ -309,7 +319,7 @@ class IndicatorWritten(EventData):
     code: str
 
 
-class BaselineTested(EventData):
+class BaselineTested(Narrated):
     """The initial strategy was tested."""
 
     kind = "backtest"
@@ -318,7 +328,7 @@ class BaselineTested(EventData):
     figures: Figures
 
 
-class Surveyed(EventData):
+class Surveyed(Narrated):
     """Every configuration of the seeds was tested once: the archive, and the champion it begins with."""
 
     kind = "survey"
@@ -328,7 +338,7 @@ class Surveyed(EventData):
     archive: list[Member]
 
 
-class VariantEvent(EventData):
+class VariantEvent(Narrated):
     """What became of a proposal's test."""
 
     whole = "variant"
@@ -355,7 +365,7 @@ class VariantFailed(VariantEvent):
     kind = "error"
 
 
-class Selected(EventData):
+class Selected(Narrated):
     """An iteration is closed: what became of each proposal, and which champion it leaves."""
 
     kind = "decision"
@@ -365,7 +375,7 @@ class Selected(EventData):
     selection: Selection
 
 
-class Converged(EventData):
+class Converged(Narrated):
     """Whether the search goes on, and why."""
 
     kind = "decision"
@@ -375,7 +385,7 @@ class Converged(EventData):
     decision: Decision
 
 
-class DebateTurn(EventData):
+class DebateTurn(Narrated):
     """A voice spoke in the debate, or abstained."""
 
     kind = "debate_turn"
@@ -394,7 +404,7 @@ class DebateTurn(EventData):
         return self.turn.get("unfounded", [])
 
 
-class Consensus(EventData):
+class Consensus(Narrated):
     """The voices were counted: who is against the decision, and who was silent."""
 
     kind = "consensus"
@@ -406,7 +416,7 @@ class Consensus(EventData):
     agreed: bool = False
 
 
-class Judged(EventData):
+class Judged(Narrated):
     """The holdout was opened, and the champion judged."""
 
     kind = "holdout"
@@ -428,7 +438,7 @@ class Waiting(EventData):
     proposals: list[AskedProposal]
 
 
-class Approved(EventData):
+class Approved(Narrated):
     """A person's word on the proposals: `given` as it came, numbers, and what was edited."""
 
     kind = "approved"
@@ -439,7 +449,7 @@ class Approved(EventData):
     edited: list[dict[str, Any]] = []
 
 
-class Finished(EventData):
+class Finished(Narrated):
     """A run's last event: nothing is added after it."""
 
     kind = "finished"
@@ -465,7 +475,7 @@ class EnsembleFinished(Finished):
     summary_path: str | None
 
 
-class EnsembleStarted(EventData):
+class EnsembleStarted(Narrated):
     """A run of the ensemble has begun, with what it was given."""
 
     kind = "started"
@@ -479,7 +489,7 @@ class EnsembleStarted(EventData):
     rows: dict[str, int]
 
 
-class SummaryChecked(EventData):
+class SummaryChecked(Narrated):
     """The ensemble's summary was checked: `invented` has places by field."""
 
     kind = "verdict"
@@ -489,7 +499,7 @@ class SummaryChecked(EventData):
     invented: dict[str, list[int]]
 
 
-class EvidenceListed(EventData):
+class EvidenceListed(Narrated):
     """What the ids that claims cite stand for."""
 
     kind = "evidence"
@@ -497,7 +507,7 @@ class EvidenceListed(EventData):
     items: list[Item]
 
 
-class LessonsRecalled(EventData):
+class LessonsRecalled(Narrated):
     """What finished runs taught."""
 
     kind = "lessons"
@@ -505,7 +515,7 @@ class LessonsRecalled(EventData):
     lessons: list[Lesson]
 
 
-class LedgerEvent(EventData):
+class LedgerEvent(Narrated):
     """What the ledger of trials held; what follows from it is told by others."""
 
     kind = "ledger"
@@ -561,7 +571,7 @@ class EvidenceMissing(LedgerClosed):
     missing: list[MissingEvidence]
 
 
-class SearchMeasured(EventData):
+class SearchMeasured(Narrated):
     """Statistics of everything that was looked at; see `nodes.optimization.trials.ledger.search_figures`."""
 
     kind = "search"
@@ -590,7 +600,7 @@ class EarlySearch(SearchMeasured):
     sharpes: list[float] = []
 
 
-class BudgetMet(EventData):
+class BudgetMet(Narrated):
     """Which limit was met first, and before which call."""
 
     kind = "budget"
@@ -600,7 +610,7 @@ class BudgetMet(EventData):
     calls: int
 
 
-class Noticed(EventData):
+class Noticed(Narrated):
     """A run goes on with something else than it began with."""
 
     kind = "noticed"

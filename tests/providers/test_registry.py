@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,10 +25,60 @@ from providers.entry import Provider, collected
 from providers.errors import UnavailableError
 from providers.request import Request
 from tests.commands import threadx
+from tests.langgraph_server import PROJECT, clean_environment
 from tests.nodes.test_ask import GOOD, question
+from tests.raise_sites import ROOMS
 from tests.scripted import ScriptedChat
 
 NOTICE = "You have reached your daily limit."
+SAVED = next(
+    code
+    for code in re.findall(
+        r"```python\n(.*?)```", (PROJECT / "docs" / "extending.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    if code.startswith('"""saved.py')
+)
+LATER = """
+import contextlib, io, json, sys
+from dataclasses import replace
+from pydantic import BaseModel
+from nodes.context import OptimizationContext
+from nodes.seam.ask import Question, ask
+from prompts import Prompt
+from providers import PROVIDERS, ProviderError, parse_reference
+from threadx.command import main
+
+sys.path.insert(0, "docs")
+import build_language
+
+class Number(BaseModel):
+    value: int
+
+heavy = "langchain_core.language_models.fake" in sys.modules
+context = OptimizationContext(home="home", language="en", analyst="saved:answer.json,rules")
+prompt = Prompt(name="optimization/analyst", language="en", system="s", user="u")
+zero = lambda given: Number(value=0)
+question = Question(role="analyst", prompt=prompt, schema=Number, evidence={}, policy=zero)
+said = [ask(question, chain=chain, context=context) for chain in (context.analyst, ["saved:gone", "rules"])]
+try:
+    parse_reference("savd:answer.json")
+except ProviderError as error:
+    nearest = error.fields["nearest"]
+for name in PROVIDERS.keys() - {"saved"}:  # they would ask the network
+    PROVIDERS[name] = replace(PROVIDERS[name], health=lambda reference, settings: "another")
+import threadx.work.doctor
+threadx.work.doctor.installed = lambda settings: ([], [])  # and so would this
+with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+    main(["doctor", "--home", "home", "--language", "en"])
+print(json.dumps({
+    "heavy": heavy,
+    "answers": [[one.value.value, one.provenance.model, one.provenance.degraded] for one in said],
+    "code": said[1].provenance.attempts[0].code,
+    "nearest": nearest,
+    "doctor": "saved:answer.json would answer (12 characters)." in " ".join(out.getvalue().split()),
+    "docs": build_language.models().splitlines()[-1],
+}))
+"""
 
 
 class Abacus:
@@ -208,3 +261,48 @@ def test_an_answer_belongs_to_the_server_that_gave_it(
     request = Request(role="r", system="s", user="u", schema={}, schema_words="", prompt_hash="")
     keys = {key(parse_reference(reference), request, settings(f"http://10.0.0.{one}")) for one in (1, 2)}
     assert len(keys) == 2
+
+
+def test_a_provider_added_by_three_files_is_known_everywhere(tmp_path: Path) -> None:
+    """Its entry, its client and a line: the documentation's plugin as one of ours."""
+    for room in ROOMS:
+        shutil.copytree(PROJECT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "docs").mkdir()
+    for name in ("build_language.py", "language.toml"):
+        shutil.copy(PROJECT / "docs" / name, tmp_path / "docs")
+    entry, _, rest = SAVED.partition("def open_model")
+    client, _, provider = rest.partition("PROVIDER = ")
+    providers = tmp_path / "providers"
+    (providers / "saved.py").write_text(
+        entry.replace("chat_model import OpenedModel", "entry import lazily")
+        + "PROVIDER = "
+        + provider.replace("open=open_model", 'open=lazily("providers.clients.saved")'),
+        encoding="utf-8",
+    )
+    (providers / "clients" / "saved.py").write_text(
+        f"from providers.chat_model import OpenedModel\n\n\ndef open_model{client}", encoding="utf-8"
+    )
+    registry = (providers / "registry.py").read_text(encoding="utf-8")
+    registry = registry.replace("openai, rules\n", "openai, rules, saved\n").replace(
+        "rules.PROVIDER)", "rules.PROVIDER, saved.PROVIDER)"
+    )
+    (providers / "registry.py").write_text(registry, encoding="utf-8")
+    (tmp_path / "answer.json").write_text('{"value": 7}', encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", LATER],
+        cwd=tmp_path,
+        env=clean_environment(PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "heavy": False,
+        "answers": [[7, "saved:answer.json", False], [0, "rules", True]],
+        "code": "unreachable",
+        "nearest": "saved",
+        "doctor": True,
+        "docs": "| `saved` | answers in a file | nothing |",
+    }

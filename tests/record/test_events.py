@@ -1,11 +1,13 @@
 """Typed events: each kind comes back as it was written, and a damaged line is one error at its place."""
 
+import importlib
 import json
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from base.entries import EntryError
 from base.errors import text
 from base.reasons import ReasonError
 from prompts import Words
@@ -15,7 +17,7 @@ from record.record import RunRecord
 from tests.damage import mutations
 from tests.optimization_runs import run_graph
 from tests.run_lines import lines, typed
-from threadx.web.narration import line
+from threadx.web import narration
 
 EARLY = [
     json.loads(line)
@@ -116,8 +118,33 @@ def test_a_new_kind_is_a_class_and_a_text(tmp_path, monkeypatch):
     record.append("one", "n", Rested(count=3))
     (event,) = record.events()
     assert event.data == Rested(count=3)
-    assert line(event, Words("en")).title == Words("en")("web.event.lessons", count=3)
-    with pytest.raises(TypeError, match="Again and Rested are both rested"):
+    assert narration.line(event, Words("en")).title == Words("en")("web.event.lessons", count=3)
+    with pytest.raises(EntryError, match=r"^Again and Rested are both rested at any place$"):
 
-        class Again(EventData):
-            kind = "rested"
+        class Again(Rested):
+            pass
+
+
+def test_half_a_kind_is_refused_by_its_name(monkeypatch):
+    monkeypatch.setattr("record.events.EVENTS", EVENTS.copy())
+    with pytest.raises(EntryError, match=r"^Silent: says not said$"):
+
+        class Silent(EventData):
+            kind = "silent"
+
+    with pytest.raises(EntryError, match=r"^Empty: says not said$"):
+
+        class Empty(EventData):
+            kind = "empty"
+            says = ""
+
+
+def test_a_kind_whose_text_is_missing_is_refused_by_its_name(monkeypatch):
+    class Mute(EventData):
+        says = "web.event.never_written"
+
+    monkeypatch.setitem(EVENTS, ("mute", ""), Mute)
+    with pytest.raises(EntryError, match=r"^Mute: web.event.never_written \(fr\) not said$"):
+        importlib.reload(narration)
+    monkeypatch.undo()
+    importlib.reload(narration)

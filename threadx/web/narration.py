@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from base.entries import EntryError
+from base.errors import LANGUAGES, catalogue
 from prompts import Words
 from record.events import (
+    EVENTS,
     Abstained,
     AnalystAnswer,
     Approved,
@@ -43,6 +46,11 @@ from record.events import (
 )
 from record.types import Figures, Selection
 from reports.tables import lost_line, notice_lines
+
+for _kind in EVENTS.values():
+    for _language in LANGUAGES:
+        if _kind.says and _kind.says.removeprefix("web.") not in catalogue("web", _language):
+            raise EntryError(f"{_kind.__name__}: {_kind.says} ({_language}) not said")
 
 
 @dataclass(frozen=True)
@@ -219,7 +227,7 @@ def line(event: Event, words: Words) -> Line | None:
             good = status == "finished"
             title = words(f"web.event.report_{status}")
             return Line(title, "", "task_alt" if good else "error", "end" if good else "bad")
-        case EventData(says=key, icon=icon) as told if key:
+        case EventData(says=str(key), icon=icon) as told:
             return Line(words(key, **told.plain()), "", icon)
         case other:
             return Line(words("web.event.other", kind=other.kind, node=event.node))
