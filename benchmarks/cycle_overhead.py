@@ -25,7 +25,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,8 +122,9 @@ def instant(speak: Any, propose: Any) -> Iterator[None]:
         return replace(found, spec=own, figures={**found.figures, "hash": own.hash})
 
     def dossier(*arguments: Any) -> Any:
-        # A copy each time: whoever prepares it adds the candidates of his iteration.
-        return deepcopy(kept.get("dossier") or kept.setdefault("dossier", real_dossier(*arguments)))
+        # A list of its own each time: whoever prepares it adds the candidates of his iteration.
+        same = kept.get("dossier") or kept.setdefault("dossier", real_dossier(*arguments))
+        return {**same, "items": [*same["items"]]}
 
     with ExitStack() as stack:
         stack.enter_context(

@@ -12,7 +12,9 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +36,7 @@ class _Known:
     """What this process knows of one file.
 
     Attributes:
+        file: as it stood when it was last looked at; None where there was none.
         size: bytes read so far, whole lines only.
         places: offset of the line with each id.
         counts: sums of the events' counts.
@@ -42,6 +45,7 @@ class _Known:
         ended: whether the last event of a run stands in it.
     """
 
+    file: os.stat_result | None = None
     size: int = 0
     places: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -51,6 +55,9 @@ class _Known:
 
 
 _known: OrderedDict[Path, _Known] = OrderedDict()
+_open: dict[Path, FileIO | None] = {}
+"""Logs whose files stay open, and the file of those that were written to."""
+
 _guard = threading.Lock()
 
 
@@ -59,6 +66,20 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def keep_open(self) -> None:
+        """Open the file once for all events until `close`, for whoever holds the run: nobody removes it then.
+
+        Each event is with the system before `append` returns, as without it.
+        """
+        with _guard:
+            _open.setdefault(self.path, None)
+
+    def close(self) -> None:
+        """Let go of the file, if it was kept open."""
+        with _guard:
+            if (stream := _open.pop(self.path, None)) is not None:
+                stream.close()
 
     def append(self, event: Event) -> Event:
         """Add an event unless its `id` stands in the log already; half a line before it is cut off and kept.
@@ -83,16 +104,15 @@ class EventLog:
             whole = event.model_copy(update={"elapsed_seconds": round(known.elapsed + worked, 3)})
             told = whole.plain()
             kept, written = masked_json(told)
-            line = written.encode()
-            if self._size() > known.size:
+            line = written.encode() + b"\n"
+            if known.file is not None and known.file.st_size > known.size:
                 cut_tail(self.path, known.size)
             try:
-                with open(self.path, "ab", opener=private.opener) as stream:
-                    stream.write(line + b"\n")
+                self._write(line, known.file)
             except OSError as error:
                 error.filename = error.filename or str(self.path)  # a write knows no name
                 raise
-            _fold(known, whole, known.size, len(line) + 1)
+            _fold(known, whole, known.size, len(line))
             known.clock = None if isinstance(event.data, Waiting) else now
             return whole if kept is told else Event.read(kept)
 
@@ -180,9 +200,14 @@ class EventLog:
         _known.move_to_end(self.path)
         while len(_known) > _KEPT_LOGS:
             _known.popitem(last=False)
-        size = self._size()
+        try:
+            file = os.stat(self.path)
+        except FileNotFoundError:
+            file = None
+        size = 0 if file is None else file.st_size
         if size < known.size:
             known = _known[self.path] = _Known()
+        known.file = file
         if size > known.size:
             for line in self._bytes()[known.size :].splitlines(keepends=True):
                 if line.endswith(b"\n"):
@@ -190,11 +215,25 @@ class EventLog:
             known.clock = None
         return known
 
-    def _size(self) -> int:
-        try:
-            return os.stat(self.path).st_size
-        except FileNotFoundError:
-            return 0
+    def _write(self, line: bytes, file: os.stat_result | None) -> None:
+        """Write a line at once: what is left of one that fails stands in the file, and nowhere else.
+
+        Args:
+            line: with its end.
+            file: what stands in the log's place: where it is another one, that is what is written to.
+        """
+        stream = _open.get(self.path)
+        if stream is not None and (file is None or not os.path.samestat(file, os.fstat(stream.fileno()))):
+            stream.close()
+            stream = None
+        if stream is None:
+            stream = FileIO(self.path, "ab", opener=private.opener)
+        if self.path in _open:
+            _open[self.path] = stream
+        with nullcontext() if self.path in _open else stream:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[stream.write(rest) :]
 
     def _line_at(self, place: int) -> Event:
         with opened_plain(self.path) as stream:

@@ -50,7 +50,7 @@ TIMED_KEYS = frozenset(
 EARLIER = {"search": "single", "ranges": "thinned", "gate": "sharpe", "intraday": "bars"}
 """Settings of the cycle that runs of earlier versions do not name, and how it worked then."""
 
-ANSWERS = "answers.jsonl"
+EVENTS_FILE, ANSWERS = "events.jsonl", "answers.jsonl"
 
 ENSEMBLE_PREFIX = "ensemble-"
 """How the names of the ensemble's runs begin; lists of optimisation runs leave them out by it."""
@@ -125,7 +125,7 @@ class RunRecord:
     def __init__(self, home: Path, run: str) -> None:
         self.run = run
         self.folder = run_folder(home, run)
-        self.log = EventLog(_log_path(self.folder, "events.jsonl"))
+        self.log = EventLog(_log_path(self.folder, EVENTS_FILE))
         self.answers = EventLog(_log_path(self.folder, ANSWERS))
 
     def exists(self) -> bool:
@@ -286,6 +286,7 @@ class RunRecord:
                 shared.require(_held[self.folder][0])
                 return
             _held[self.folder] = (self._locked(), holder)
+            self.log.keep_open()
 
     def require_no_links(self) -> None:
         """Refuse to write to a run of which a file, or the folder itself, is a link.
@@ -340,6 +341,7 @@ class RunRecord:
             OSError: something in it cannot be deleted.
         """
         last = self.folder / "run.json"
+        self.log.close()
         for path in sorted(self.folder.iterdir()):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -368,14 +370,21 @@ class RunRecord:
         with _guard:
             held = _held.get(self.folder)
             if held is not None and holder in (None, held[1]):
-                _held.pop(self.folder)[0].release()
+                _let_go(self.folder)
+
+
+def _let_go(folder: Path) -> None:
+    """Close the log before anybody else may remove it; Windows removes no open file."""
+    lock, _ = _held.pop(folder)
+    EventLog(_log_path(folder, EVENTS_FILE)).close()
+    lock.release()
 
 
 def release_all(holder: str) -> None:
     """Let others have every run that one holder keeps in this process."""
     with _guard:
         for folder in [folder for folder, (_, held_by) in _held.items() if held_by == holder]:
-            _held.pop(folder)[0].release()
+            _let_go(folder)
 
 
 def comparable(value: Any) -> Any:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.pregel import Pregel
@@ -79,6 +80,30 @@ class PlainSerializer(JsonPlusSerializer):
         return super().loads_typed(data)
 
 
+class StepsSaver(SqliteSaver):
+    """Keeps no writes of a step that works alone: the checkpoint after it, which follows at once, holds them.
+
+    Those of parallel branches are kept, so that a branch that fails costs its sisters nothing, and so are
+    interrupts, answers to them and errors. The graphs that are kept here have parallel branches by `Send`
+    alone.
+    """
+
+    ALONE = "~__pregel_pull"
+    """So begins the path of a task that an edge has led to, as LangGraph writes it."""
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """As LangGraph's."""
+        special = any(channel in WRITES_IDX_MAP for channel, _ in writes)
+        if special or not task_path.startswith(self.ALONE):
+            super().put_writes(config, writes, task_id, task_path)
+
+
 class _SetUp(Protocol):
     lock: Any
 
@@ -134,7 +159,7 @@ def checkpoints(home: Path) -> Iterator[BaseCheckpointSaver[str]]:
     """The checkpoints of a data folder, for as long as a run is at work."""
 
     def kind(connection: sqlite3.Connection) -> SqliteSaver:
-        return SqliteSaver(connection, serde=PlainSerializer())
+        return StepsSaver(connection, serde=PlainSerializer())
 
     if (shared := database_of(home)) is not None:
         saver = partial(import_module("langgraph.checkpoint.postgres").PostgresSaver, serde=PlainSerializer())

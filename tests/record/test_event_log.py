@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from base import private
 from base.sources import source_digest
 from record import event_log
 from record.errors import ReportError
 from record.event_log import EventLog
 from record.events import Called, Event, EvidenceListed, Exhausted, Noticed, RoleCalled, Waiting
-from record.record import RunRecord
+from record.record import RunRecord, release_all
 from record.versions import changed_versions, versions
 from tests.run_lines import lines
 
@@ -118,6 +119,60 @@ def test_a_replaced_file_is_read_anew(tmp_path):
     assert [event["kind"] for event in lines(record)] == ["exhausted", "role_called"]
 
 
+def test_who_holds_a_run_opens_its_log_once_and_every_event_stands_there_at_once(tmp_path, monkeypatch):
+    opened = []
+    opener = private.opener
+
+    def counted(name, flags):
+        opened.append(Path(name).name)
+        return opener(name, flags)
+
+    monkeypatch.setattr(private, "opener", counted)
+    record = RunRecord(tmp_path, "r")
+    record.hold("thread 1")
+    for number in range(5):
+        record.append(f"e{number}", "n", EXHAUSTED)
+        assert [event["id"] for event in lines(record)] == [f"e{one}" for one in range(number + 1)]
+    assert opened.count("events.jsonl") == 1
+    with record.events_path.open("ab") as stream:
+        stream.write(b'{"half')  # what a full disk leaves
+    record.append("e5", "n", EXHAUSTED)
+    assert [event["id"] for event in lines(record)][-2:] == ["e4", "e5"]
+    before = record.events_path.read_bytes()
+    record.events_path.unlink()
+    record.append("e0", "n", EXHAUSTED)
+    record.events_path.with_suffix(".new").write_bytes(before)
+    record.events_path.with_suffix(".new").replace(record.events_path)
+    record.append("e6", "n", EXHAUSTED)
+    assert [event["id"] for event in lines(record)] == [f"e{one}" for one in range(7)]
+    record.release()
+    opened.clear()
+    for number in (7, 8):
+        record.append(f"e{number}", "n", EXHAUSTED)
+    assert opened.count("events.jsonl") == 2
+
+
+@pytest.mark.parametrize("ends", ["released", "its holder's end", "removed"])
+def test_a_log_is_open_for_nobody_when_its_run_is_free(tmp_path, ends):
+    record = RunRecord(tmp_path, "r")
+    record.start(ASKED)
+    record.hold("thread 1")
+    record.append("one", "n", EXHAUSTED)
+    stream = event_log._open[record.events_path]
+    match ends:
+        case "released":
+            record.release("thread 2")
+            assert not stream.closed
+            record.release("thread 1")
+        case "removed":
+            record.remove()
+            assert not record.folder.exists()
+        case _:
+            release_all("thread 1")
+    assert stream.closed
+    assert event_log._open == {}
+
+
 def test_many_logs_are_known_at_once_but_not_for_ever(tmp_path):
     for number in range(40):
         RunRecord(tmp_path, f"r{number}").append("one", "n", Exhausted())
@@ -142,7 +197,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from record.errors import ReportError
-from record.record import RunRecord
+from record.record import RunRecord, release_all
 try:
     RunRecord(Path(sys.argv[1]), "r").hold("other")
 except ReportError as error:

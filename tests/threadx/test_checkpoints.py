@@ -4,21 +4,25 @@ import contextlib
 import gc
 import io
 import logging
+import operator
 import pickle
 import sqlite3
 import threading
 import warnings
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import ormsgpack
 import pytest
 from langgraph.checkpoint.serde import jsonplus
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, Send, interrupt
 
 from tests.answers import by_role, turn
 from tests.prices import made_up_prices
 from tests.scripted import scripted_models
-from threadx.checkpoints import PlainSerializer
+from threadx.checkpoints import PlainSerializer, StepsSaver, checkpoints
 from threadx.errors import ThreadxError
 from threadx.results import Waiting
 from threadx.runner import make_input, resume_run, start_run
@@ -71,6 +75,50 @@ def test_a_debate_writes_no_checkpoints_however_long_it_is(tmp_path, monkeypatch
     assert long == short
 
 
+class Counted(TypedDict):
+    done: Annotated[list[str], operator.add]
+
+
+def test_sisters_of_a_branch_that_fails_keep_their_work_and_a_step_alone_writes_once(tmp_path):
+    worked, broken = [], [True]
+
+    def branch(state):
+        worked.append(state["name"])
+        if state["name"] == "b" and broken:
+            raise RuntimeError(state["name"])
+        return {"done": [state["name"]]}
+
+    builder = StateGraph(Counted)
+    builder.add_node("first", lambda state: {"done": ["first"]})
+    builder.add_node("branch", branch)
+    builder.add_node("asked", lambda state: {"done": [interrupt("?")]})
+    builder.add_edge(START, "first")
+    builder.add_conditional_edges("first", lambda state: [Send("branch", {"name": name}) for name in "abc"])
+    builder.add_edge("branch", "asked")
+    config = {"configurable": {"thread_id": "t"}}
+
+    def kept():
+        with contextlib.closing(sqlite3.connect(tmp_path / "checkpoints.sqlite")) as connection:
+            rows = connection.execute("select task_path, channel from writes")
+            return {(path.split(", ")[0].strip("~"), channel) for path, channel in rows}
+
+    with checkpoints(tmp_path) as saver, pytest.raises(RuntimeError):
+        builder.compile(checkpointer=saver).invoke({"done": []}, config)
+    assert ("__pregel_pull", "done") not in kept()
+    assert ("__pregel_push", "done") in kept()
+    finished = {*worked} - {"b"}
+    broken.clear()
+    worked.clear()
+    with checkpoints(tmp_path) as saver:
+        builder.compile(checkpointer=saver).invoke(None, config)
+    assert worked.count("b") == 1
+    assert not finished & {*worked}
+    assert ("__pregel_pull", "__interrupt__") in kept()
+    with checkpoints(tmp_path) as saver:
+        state = builder.compile(checkpointer=saver).invoke(Command(resume="yes"), config)
+    assert state["done"] == ["first", "a", "b", "c", "yes"]
+
+
 def test_a_finished_run_leaves_no_checkpoint_behind(tmp_path, monkeypatch):
     places, _ = written(tmp_path, monkeypatch, 1)
     assert places
@@ -88,7 +136,7 @@ class Gone(Exception):
 def test_files_stay_open_until_the_graph_has_ended_although_the_watcher_fails(tmp_path, monkeypatch, table):
     """A terminal that went away: closed under a thread that writes, SQLite takes the whole process along."""
     name = {"checkpoints": "put", "writes": "put_writes"}[table]
-    stored, closed, failed = getattr(SqliteSaver, name), threading.Event(), threading.Event()
+    stored, closed, failed = getattr(StepsSaver, name), threading.Event(), threading.Event()
     ended = []
 
     class Watched(sqlite3.Connection):
@@ -102,7 +150,7 @@ def test_files_stay_open_until_the_graph_has_ended_although_the_watcher_fails(tm
         return None if name == "put_writes" else rest[0]
 
     def fails(event):
-        monkeypatch.setattr(SqliteSaver, name, stored)
+        monkeypatch.setattr(StepsSaver, name, stored)
         failed.set()
         raise Gone
 
@@ -113,7 +161,7 @@ def test_files_stay_open_until_the_graph_has_ended_although_the_watcher_fails(tm
         return connect(path, factory=factory, **named)
 
     monkeypatch.setattr(sqlite3, "connect", watched)
-    monkeypatch.setattr(SqliteSaver, name, slow)
+    monkeypatch.setattr(StepsSaver, name, slow)
     prices = tmp_path / "TEST_1h.csv"
     made_up_prices(500, cycle=0.05).to_csv(prices)
     context = make_context(home=str(tmp_path / "h"), analyst="rules", strategist="rules", validator="rules")
