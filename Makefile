@@ -140,7 +140,7 @@ $(AUDIT)/.installed: Makefile
 # The peers live apart: their requirements are not ours.
 $(PEERS)/.installed: Makefile
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6 bt==1.4.1
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check vectorbt==1.2.0 vectorbt-rust==1.2.0 raptorbt==0.13.4 backtesting==0.6.6 bt==1.4.1 akquant==0.3.71 nautilus_trader==1.221.0
 	@touch $@
 
 soak: $(TESTABLE) ## Ten minutes under fire, then hours of what tests try in minutes: misbehaving models, races, weather, damage, fuzzing, laws

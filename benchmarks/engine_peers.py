@@ -1,8 +1,9 @@
 """The work of `engine_sweep.py --peers` by other engines, in an environment of their own.
 
 From the prices to the metrics: averages, crossings, simulation with a 2 % stop and 0.1 % a side, figures. One
-line of JSON an engine; of vectorbt also what its simulation alone took. backtesting.py, whose sweeps are not
-of this size, trades the first configuration once. It imports nothing of ThreadX.
+line of JSON an engine; of vectorbt also what its simulation alone took. Engines that call Python on every bar
+(backtesting.py, akquant, nautilus_trader) trade the first configuration once, from signals made beforehand.
+It imports nothing of ThreadX.
 """
 
 from __future__ import annotations
@@ -140,6 +141,87 @@ def by_backtesting(df: pd.DataFrame, pairs: np.ndarray) -> tuple[list[float], li
     return [told["Return [%]"] / 100.0], [int(told["# Trades"])]
 
 
+def by_akquant(df: pd.DataFrame, pairs: np.ndarray) -> tuple[list[float], list[int]]:
+    import akquant  # noqa: PLC0415  # as above
+
+    into, out = crossings(averages(df["close"], pairs), *map(int, pairs[0]))
+
+    class Cross(akquant.Strategy):
+        def on_start(self) -> None:
+            self.place = -1
+
+        def on_bar(self, bar: Any) -> None:
+            self.place += 1
+            held = self.get_position(bar.symbol)
+            if held and out[self.place]:
+                self.cancel_all_orders(bar.symbol)
+                self.close_position(bar.symbol)
+            elif not held and into[self.place]:
+                quantity = int(self.cash * 0.998 / bar.close)
+                self.buy(bar.symbol, quantity)
+                self.sell(bar.symbol, quantity, trigger_price=bar.close * 0.98)
+
+    done = akquant.run_backtest(
+        df.reset_index(names="date").assign(symbol="X", volume=1e12),  # it fills a share of a bar's volume
+        strategy=Cross,
+        symbols="X",
+        initial_cash=1e6,
+        commission_rate=0.001,
+        lot_size=1,
+        fill_policy=akquant.CurrentClose(),
+        timezone="UTC",
+        show_progress=False,
+    )
+    told = done.metrics_df["value"]
+    return [float(told["total_return_pct"]) / 100.0], [int(told["closed_trade_count"])]
+
+
+def by_nautilus(df: pd.DataFrame, pairs: np.ndarray) -> tuple[list[float], list[int]]:
+    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig  # noqa: PLC0415
+    from nautilus_trader.config import LoggingConfig, StrategyConfig  # noqa: PLC0415
+    from nautilus_trader.model.currencies import USDT  # noqa: PLC0415
+    from nautilus_trader.model.data import Bar, BarType  # noqa: PLC0415
+    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide  # noqa: PLC0415
+    from nautilus_trader.model.objects import Money  # noqa: PLC0415
+    from nautilus_trader.persistence.wranglers import BarDataWrangler  # noqa: PLC0415
+    from nautilus_trader.test_kit.providers import TestInstrumentProvider  # noqa: PLC0415
+    from nautilus_trader.trading.strategy import Strategy  # noqa: PLC0415
+
+    instrument = TestInstrumentProvider.btcusdt_binance()  # a fee of 0.1 %
+    name, cash = instrument.id, 10_000
+    kind = BarType.from_str(f"{name}-30-MINUTE-LAST-EXTERNAL")
+    into, out = crossings(averages(df["close"], pairs), *map(int, pairs[0]))
+
+    class Cross(Strategy):
+        def on_start(self) -> None:
+            self.place = -1
+            self.subscribe_bars(kind)
+
+        def on_bar(self, bar: Bar) -> None:
+            self.place += 1
+            flat = self.portfolio.is_flat(name)
+            if not flat and out[self.place]:
+                self.cancel_all_orders(name)
+                self.close_all_positions(name)
+            elif flat and into[self.place]:
+                free = float(self.portfolio.account(name.venue).balance_free(USDT))
+                quantity = instrument.make_qty(free * 0.998 / float(bar.close))
+                stop = instrument.make_price(float(bar.close) * 0.98)
+                self.submit_order(self.order_factory.market(name, OrderSide.BUY, quantity))
+                self.submit_order(self.order_factory.stop_market(name, OrderSide.SELL, quantity, stop))
+
+    engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
+    engine.add_venue(name.venue, OmsType.NETTING, AccountType.CASH, [Money(cash, USDT)])
+    engine.add_instrument(instrument)
+    engine.add_data(BarDataWrangler(kind, instrument).process(df.assign(volume=1e6).tz_localize("UTC")))
+    engine.add_strategy(Cross(StrategyConfig()))
+    engine.run()
+    left = float(engine.portfolio.account(name.venue).balance_total(USDT))
+    trades = len(engine.trader.generate_positions_report())
+    engine.dispose()
+    return [left / cash - 1.0], [trades]
+
+
 def main() -> None:
     global kernel_seconds
     work = np.load(sys.argv[1])
@@ -148,6 +230,8 @@ def main() -> None:
     df = pd.DataFrame({name: work[name] for name in names}, index=pd.DatetimeIndex(work["times"]))
     for engine, package, run in (
         ("backtesting.py, one", "backtesting", lambda: by_backtesting(df, work["pairs"])),
+        ("akquant, one", "akquant", lambda: by_akquant(df, work["pairs"])),
+        ("nautilus_trader, one", "nautilus_trader", lambda: by_nautilus(df, work["pairs"])),
         ("raptorbt batch", "raptorbt", lambda: by_raptorbt(df, work["pairs"])),
         ("vectorbt rust", "vectorbt", lambda: by_vectorbt(df, work["pairs"], "rust")),
         ("vectorbt numba", "vectorbt", lambda: by_vectorbt(df, work["pairs"], "numba")),

@@ -1,4 +1,4 @@
-"""How fast sweeps are, and whether their cost grows as the work does; beside two peers when asked.
+"""How fast sweeps are, and whether their cost grows as the work does; beside peers when asked.
 
 - 400 MA-cross configurations with a 2 % stop and fees × 50,000 bars: at most 6 ns per bar·configuration.
 - Three conditions (cross, RSI filter, ADX filter) and a trailing stop: at most 15 ns.
@@ -11,8 +11,9 @@
 - `--published`: the work that manifoldbt publishes, in processes of its own: 9,999 EMA crossovers × 200,000
   bars in at most 3.5 s of processor time and 400 MB; one backtest of 10 million bars in 0.4 s and 1.2 GB.
 - `--stream`: 2,903,040 configurations of `bollinger_atr` × 960 bars to a Parquet file: at most 60 s.
-- `--peers PYTHON`: the same 400 configurations in that environment by vectorbt and raptorbt
-  (`engine_peers.py`), results compared; `make bench` makes the environment.
+- `--peers PYTHON`: the same 400 configurations in that environment by vectorbt and raptorbt, the first of
+  them by backtesting.py, akquant and nautilus_trader (`engine_peers.py`), results compared; `make bench`
+  makes the environment.
 
 Figures of a busy machine say little: medians of several runs are printed, and the smallest beside them.
 """
@@ -286,7 +287,9 @@ def peers(python: str, runs: int) -> None:
         if len(peer["n_trades"]) == 1:
             print(
                 f"{peer['engine']} {peer['version']}: {peer['seconds']:.2f} s for one backtest, "
-                f"{peer['seconds'] / one:.0f} times our {one * 1e3:.2f} ms; {peer['n_trades'][0]} trades"
+                f"{peer['seconds'] / one:.0f} times our {one * 1e3:.2f} ms; {peer['n_trades'][0]} trades "
+                f"(ours {table['n_trades'].iloc[0]}), return {peer['total_return'][0]:.4f} "
+                f"(ours {table['total_return'].iloc[0]:.4f})"
             )
             continue
         returns = np.array(peer["total_return"])
