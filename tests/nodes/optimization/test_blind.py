@@ -39,13 +39,16 @@ class Asked:
 
 
 def model(turns):
-    """Plays every role; its proposals differ from one iteration to the next."""
+    """Plays every role; its proposals differ from one iteration to the next, and the last are repeated.
+
+    A server that fell silent would be asked again and again, with seconds between.
+    """
     told = iter(turns)
 
     def answer(body):
         fields = body["format"]["properties"]
         if "proposals" in fields and "stance" not in fields:
-            return next(told)
+            return next(told, turns[-1])
         return by_role(Asked(body), verdicts=verdicts(), analysis=analysis())
 
     return answer
