@@ -129,7 +129,7 @@ def test_skewed_returns_are_resampled_as_they_are():
     table = random.exponential(1.0, (60, 3))
     table -= table.mean(axis=0)
     t = 3.3
-    long = random.multinomial(60, np.full(60, 1 / 60), size=400_000) @ table / 60
+    long = random.multinomial(60, np.full(60, 1 / 60), size=100_000) @ table / 60
     reached = (long / (table.std(axis=0, ddof=1) / math.sqrt(60))).max(axis=1) >= t
     assert p_of(table, t) == pytest.approx(reached.mean(), rel=NEAR)
     assert reached.mean() > 1.8 * stats.norm.sf(t) * 3

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backtest.validation.forward import DECISIVE, Plan, judge_forward
+from tests.laws import combined
 
 DAILY = Plan(exposure=0.5, deviation=0.006, bars_per_year=252.0)
 
@@ -36,8 +37,9 @@ def clustered(draw, bars):
     return found
 
 
-@pytest.mark.parametrize("law", [normal, student, skewed, clustered])
-@pytest.mark.parametrize("per_year", [252.0, 17_520.0])
+@pytest.mark.parametrize(
+    ("law", "per_year"), combined((normal, student, skewed, clustered), (252.0, 17_520.0))
+)
 def test_without_an_edge_it_is_hardly_ever_confirmed_however_often_one_looks(law, per_year):
     draw = np.random.default_rng(20_261_128)
     plan = Plan(exposure=0.5, deviation=0.006, bars_per_year=per_year)

@@ -1,6 +1,6 @@
 """Models that misbehave: every run ends in a valid result, and no failure ever looks like an opinion.
 
-Here 16 seeds, every chain and every fault among them; `make soak` runs 500 (SOAK_SEEDS). Prices and costs are
+Here 22 seeds, every chain and every fault among them; `make soak` runs 500 (SOAK_SEEDS). Prices and costs are
 the same in every case, so what the engine says of one strategy is computed once for all of them; the
 resampling of the final judgement is cut.
 """
