@@ -38,6 +38,7 @@ SETTINGS: dict[str, Any] = {
     "validator": "rules",
     "max_iterations": 1,
     "approve": True,
+    "search": some(["population"], ["single"])[0],
 }
 KILLS = 3
 """A round's, one after the other, before its run may end."""

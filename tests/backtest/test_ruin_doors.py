@@ -30,7 +30,7 @@ from tests.run_lines import typed
 from threadx.command import main
 from threadx.web.narration import line
 
-RULES = ("--analyst", "rules", "--strategist", "rules", "--validator", "rules")
+RULES = ("--analyst", "rules", "--strategist", "rules", "--validator", "rules", "--search", "single")
 LOST = {"en": "account lost on 2022-02-06", "fr": "compte perdu le 2022-02-06"}
 
 

@@ -13,7 +13,7 @@ from backtest.kernels.simulation import END_OF_DATA, ENTRY_BAR, EXIT_BAR, REASON
 from tests.prices import made_up_prices
 from threadx.command import main
 
-RULES = ("--analyst", "rules", "--strategist", "rules", "--validator", "rules")
+RULES = ("--analyst", "rules", "--strategist", "rules", "--validator", "rules", "--search", "single")
 # The functions that trade: baseline and variants by walk-forward and as a whole, then the last judgement.
 PARTS = {
     "walk_forward",

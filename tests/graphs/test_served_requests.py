@@ -37,7 +37,13 @@ from vault.errors import MarketError
 
 pytestmark = pytest.mark.long
 
-RULES = {"analyst": ["rules"], "strategist": ["rules"], "validator": ["rules"], "max_iterations": 1}
+RULES = {
+    "analyst": ["rules"],
+    "strategist": ["rules"],
+    "validator": ["rules"],
+    "max_iterations": 1,
+    "search": "single",
+}
 ENSEMBLE = {"models": ["rules"]}
 MARK = {"metadata": {"langgraph_api_version": "0"}}
 

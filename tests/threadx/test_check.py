@@ -28,7 +28,14 @@ from vault.errors import MarketError
 
 pytestmark = pytest.mark.long
 
-RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1, "seed": 3}
+RULES = {
+    "analyst": "rules",
+    "strategist": "rules",
+    "validator": "rules",
+    "max_iterations": 1,
+    "seed": 3,
+    "search": "single",
+}
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ threadx.backtest(sys.argv[1], params={"fast_period": 6}, whole=True)
     "graph": f"""
 import sys
 from graphs.optimization import graph
-graph.invoke({{"data": sys.argv[1]}}, context={{"max_iterations": 1, **{RULES!r}}})
+graph.invoke({{"data": sys.argv[1]}}, context={{"max_iterations": 1, "search": "single", **{RULES!r}}})
 """,
     "page": f"""
 import sys, threadx.web.app
@@ -229,10 +229,10 @@ def test_a_moved_boundary_is_told_in_every_later_verdict(tmp_path, capsys):
     path = tmp_path / "A_1h.csv"
     HISTORY.iloc[:300].to_csv(path)
     home = str(tmp_path / "home")
-    first = threadx.optimize(path, home=home, max_iterations=1, language="en", **RULES)
+    first = threadx.optimize(path, home=home, max_iterations=1, search="single", language="en", **RULES)
     assert not [line for line in reason_lines(first.details, Words("en")) if "boundary" in line]
     HISTORY.to_csv(path)
-    grown = threadx.optimize(path, home=home, max_iterations=1, language="en", **RULES)
+    grown = threadx.optimize(path, home=home, max_iterations=1, search="single", language="en", **RULES)
     assert grown.details["dataset"]["boundary"] == first.details["dataset"]["boundary"]
     with pytest.raises(SystemExit) as left:
         main(["data", "advance", str(path), "--home", home, "--language", "en"])
@@ -241,7 +241,7 @@ def test_a_moved_boundary_is_told_in_every_later_verdict(tmp_path, capsys):
     after = HISTORY.index[720].isoformat()
     assert after[:10] in told
     assert "openings until then: 2" in told
-    moved = threadx.optimize(path, home=home, max_iterations=1, language="en", **RULES)
+    moved = threadx.optimize(path, home=home, max_iterations=1, search="single", language="en", **RULES)
     assert moved.details["dataset"]["boundary"] == after
     assert moved.details["holdout"]["opening"] == 2, "the second reader saw bars that are still reserved"
     line = reason_lines(moved.details, Words("en"))[-1]

@@ -19,7 +19,13 @@ from threadx.runner import resume_run
 from threadx.settings import make_context
 
 PARAMS = {"fast_period": 5, "slow_period": 20, "stop_loss_pct": 2.0}
-TEAM = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1}
+TEAM = {
+    "analyst": "rules",
+    "strategist": "rules",
+    "validator": "rules",
+    "max_iterations": 1,
+    "search": "single",
+}
 
 
 class Broken(RuntimeError):

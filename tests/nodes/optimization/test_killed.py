@@ -90,7 +90,14 @@ def test_a_killed_node_asks_no_model_twice(tmp_path, monkeypatch):
         pass
 
     script = scripted_models(monkeypatch, {"ollama:m": [by_role] * 50})
-    team = {"analyst": "m", "strategist": "m", "validator": "m", "cache_hours": 0.0, "max_iterations": 1}
+    team = {
+        "analyst": "m",
+        "strategist": "m",
+        "validator": "m",
+        "cache_hours": 0.0,
+        "max_iterations": 1,
+        "search": "single",
+    }
 
     def whole(home):
         return start_run(make_input(data=str(prices), run="r"), make_context(home=str(home), **team))
@@ -123,7 +130,14 @@ def test_a_run_of_the_server_is_gone_through_again_from_its_record(tmp_path, mon
     prices = tmp_path / "TEST_1h.csv"
     made_up_prices(500, cycle=0.05).to_csv(prices)
     script = scripted_models(monkeypatch, {"ollama:m": [by_role] * 50})
-    team = {"analyst": "m", "strategist": "m", "validator": "m", "cache_hours": 0.0, "max_iterations": 1}
+    team = {
+        "analyst": "m",
+        "strategist": "m",
+        "validator": "m",
+        "cache_hours": 0.0,
+        "max_iterations": 1,
+        "search": "single",
+    }
     context = make_context(home=str(tmp_path / "h"), **team)
     whole = start_run(make_input(data=str(prices), run="r"), context)
     asked = len(script.order)
@@ -147,7 +161,14 @@ def test_an_error_of_the_provider_survives_the_kill_too(tmp_path, monkeypatch):
     made_up_prices(500, cycle=0.05).to_csv(prices)
     refused = RefusedError("unauthorized", model="m", detail="no key")
     script = scripted_models(monkeypatch, {"ollama:m": [refused, by_role]})
-    settings = {**ALL_RULES, "analyst": "m", "max_iterations": 1, "use_debate": False, "cache_hours": 0.0}
+    settings = {
+        **ALL_RULES,
+        "analyst": "m",
+        "max_iterations": 1,
+        "search": "single",
+        "use_debate": False,
+        "cache_hours": 0.0,
+    }
 
     def watch(event):
         if event["kind"] == "call" and not stopped:

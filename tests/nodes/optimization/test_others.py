@@ -17,7 +17,13 @@ from threadx.settings import make_context
 from vault.datasets import Dataset, load_development, openings
 from vault.ledger import Ledger
 
-RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1}
+RULES = {
+    "analyst": "rules",
+    "strategist": "rules",
+    "validator": "rules",
+    "max_iterations": 1,
+    "search": "single",
+}
 OPTIONS = ["--analyst", "rules", "--strategist", "rules", "--validator", "rules", "--language", "en"]
 
 

@@ -34,7 +34,13 @@ from threadx.web import run_data
 from vault.datasets import Dataset, openings, readers_of
 from vault.ledger import Ledger
 
-RULES = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 1}
+RULES = {
+    "analyst": "rules",
+    "strategist": "rules",
+    "validator": "rules",
+    "max_iterations": 1,
+    "search": "single",
+}
 SINGLE = {**RULES, "search": "single"}
 COSTS = Costs(fee_bps=10, slippage_bps=2)
 
