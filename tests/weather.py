@@ -37,7 +37,7 @@ from threadx.command import main
 ENOUGH_SECONDS = 40
 NOBODY = 65534
 RULES = [part for role in ("analyst", "strategist", "validator") for part in (f"--{role}", "rules")]
-SHORT = ["--max-iterations", "1", *RULES]
+SHORT = ["--max-iterations", "1", "--search", "single", *RULES]
 
 COMMANDS: dict[str, list[str]] = {
     "backtest": ["backtest", "PRICES"],

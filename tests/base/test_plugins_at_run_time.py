@@ -242,7 +242,7 @@ def test_a_run_goes_on_with_the_plugins_that_it_was_made_with_alone(files: Path,
     rules = [part for role in ("analyst", "strategist", "validator") for part in (f"--{role}", "rules")]
     prices = tmp_path / "TEST_1d.csv"
     made_up_prices(400, frequency="1D", cycle=0.05).to_csv(prices)
-    short = ("--max-iterations", "1", "--no-debate")
+    short = ("--max-iterations", "1", "--no-debate", "--search", "single")
     begun = _threadx("--plugin", plugin, "optimize", prices, *rules, *short, *home)
     assert begun.returncode == 2
     assert "KeyError" in begun.stderr

@@ -17,7 +17,7 @@ from threadx import optimize
 from threadx.command import build, main
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
+RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)] + ["--search", "single"]
 
 
 @pytest.fixture

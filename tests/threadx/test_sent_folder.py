@@ -72,7 +72,7 @@ def test_processes_of_the_command_run_nothing_of_the_folder(mark: Path, tmp_path
     done = subprocess.run(
         [
             *(sys.executable, "-c", SCRIPT, str(PROJECT), "calibrate", f"--home={tmp_path / 'home'}"),
-            *("--null=2", "--planted=0", "--iterations=1", "--bars=300", "--workers=2"),
+            *("--null=1", "--planted=0", "--iterations=1", "--bars=300", "--workers=1"),
         ],
         env=clean_environment(),
         capture_output=True,

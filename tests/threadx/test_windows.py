@@ -41,7 +41,7 @@ from threadx.web.uploads import kept_name
 
 pytestmark = pytest.mark.long
 
-RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)]
+RULES = [part for role, model in ALL_RULES.items() for part in (f"--{role}", model)] + ["--search", "single"]
 LANGUAGES = ("fr", "en")
 CODE_PAGES = ("cp1252", "cp850", "ascii")
 

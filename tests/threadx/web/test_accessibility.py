@@ -71,6 +71,8 @@ STILL = """() => [...document.querySelectorAll('.q-expansion-item')].every(fold 
         box => !box.style.height && box.checkVisibility()))"""
 """Every fold is open; one that has nothing to tell, as of returns in a review, is not on the page at all."""
 
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="320"/>'
+
 TOLD = {"resultTypes": ["violations", "incomplete"]}
 """What passed is a hundred times as much, and nobody reads it."""
 
@@ -93,7 +95,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     threadx.optimize("sample:sp500", run="finished", max_iterations=1, **settings)
     shutil.copytree(folder / "runs" / "finished", folder / "runs" / "again")
     with pytest.raises(ThreadxError, match="run_waits"):
-        threadx.optimize("sample:sp500", run="waiting", max_iterations=1, approve=True, **settings)
+        threadx.optimize(
+            "sample:sp500", run="waiting", search="single", max_iterations=1, approve=True, **settings
+        )
     threadx.review("sample:sp500", run="reviewed", **settings)
     threadx.summarize(data="sample", home=str(folder), **dict.fromkeys((*AGENTS, "arbiter"), "rules"))
     return folder
@@ -169,12 +173,16 @@ def channels(told: str) -> list[float]:
 
 
 BOTH = [(name, view) for name in PAGES for view in VIEWS]
-BY_TURNS = [(name, [*VIEWS][place % 2]) for place, name in enumerate(PAGES)]
+ALIKE = ("own conditions", "review")
+"""The form with other fields filled in, and a page of a run with fewer parts: in the soak alone."""
+BY_TURNS = [(name, [*VIEWS][place % 2]) for place, name in enumerate(PAGES) if name not in ALIKE]
 
 
 @pytest.mark.parametrize(("name", "view"), some(BOTH, BY_TURNS))
 def test_axe_finds_nothing(browser: Browser, url: str, name: str, view: str) -> None:
     with opened_page(browser, view) as page:
+        # To axe a chart is a picture with words of its own, whatever is drawn in it.
+        page.route("**/pictures/*", lambda route: route.fulfill(content_type="image/svg+xml", body=EMPTY))
         page.goto(f"{url}{PAGES[name]}")
         ready(page, name)
         assert wrong(page) == []

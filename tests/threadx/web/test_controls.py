@@ -89,7 +89,13 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path_factory: pytest.TempPathFactory, prices: Path) -> Path:
     """A data folder with one of everything: a finished run, one that waits, a summary."""
     folder = tmp_path_factory.mktemp("home")
-    settings: dict[str, Any] = {"home": str(folder), "max_iterations": 1, "language": "fr", **ALL_RULES}
+    settings: dict[str, Any] = {
+        "home": str(folder),
+        "max_iterations": 1,
+        "language": "fr",
+        **ALL_RULES,
+        "search": "single",
+    }
     threadx.optimize(str(prices), strategy="ma_crossover", run="done", **settings)
     with pytest.raises(threadx.ThreadxError, match="run_waits"):
         threadx.optimize(str(prices), strategy="ma_crossover", run="waits", approve=True, **settings)
