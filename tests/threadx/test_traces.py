@@ -359,7 +359,7 @@ def test_run_without_a_reachable_collector_ends_all_the_same(tmp_path: Path) -> 
 def test_run_whose_collector_never_answers_ends_all_the_same(tmp_path: Path) -> None:
     """It takes every connection and lets it hang until the process is gone: nothing was waited for."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        done = run_traced(PROGRAM, f"http://127.0.0.1:{mute.getsockname()[1]}", tmp_path)
+        done = run_traced(SUMMARY, f"http://127.0.0.1:{mute.getsockname()[1]}", tmp_path)
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "finished"
         mute.settimeout(10)

@@ -217,6 +217,7 @@ def threadx(*commands: tuple[Any, ...], **settings: str) -> str:
     return done.stdout.decode("utf-8")
 
 
+@pytest.mark.soak  # sources are read above for what Windows lacks, and a run imports most of them below
 @pytest.mark.posix
 def test_every_module_can_be_imported() -> None:
     done = python("-c", EVERY_MODULE, *OURS)

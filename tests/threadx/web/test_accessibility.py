@@ -186,7 +186,9 @@ def test_axe_finds_nothing(browser: Browser, url: str, name: str, view: str) -> 
         page.goto(f"{url}{PAGES[name]}")
         ready(page, name)
         assert wrong(page) == []
-        for tab in TABS[1:] if name == "finished run" else ():
+        # At the table of variants `test_keeping` has axe look, with one of them opened.
+        tabs = some(TABS[1:], [tab for tab in TABS[1:] if tab != "variants"])
+        for tab in tabs if name == "finished run" else ():
             page.get_by_role("tab", name=WORDS(f"web.tab.{tab}")).click()
             page.locator(".q-tab-panel").wait_for()
             if tab == "trades":

@@ -231,6 +231,7 @@ def test_a_result_with_a_field_that_nobody_knows_harms_its_own_page_alone(url: s
         "status": {"status": "x"},
         "empty": dict.fromkeys(told),
     }
+    changes = dict(some([*changes.items()], [*changes.items()][1::2]))
     for name, changed in changes.items():
         shutil.copytree(home / "runs" / "finished", home / "runs" / f"odd-{name}")
         path = home / "runs" / f"odd-{name}" / "result.json"
