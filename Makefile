@@ -154,16 +154,18 @@ soak: $(TESTABLE) ## Ten minutes under fire, then hours of what tests try in min
 	$(BIN)/python -m benchmarks.damage
 	$(BIN)/python -m benchmarks.fuzz --seed $$RANDOM
 	SOAK_TIMES=20 $(BIN)/python -m pytest -q tests/backtest/test_agreement.py tests/backtest/test_contradiction.py \
-	  tests/backtest/test_familywise.py tests/backtest/test_fused.py tests/backtest/test_higher.py \
+	  tests/backtest/test_description.py tests/backtest/test_engines.py tests/backtest/test_familywise.py \
+	  tests/backtest/test_forward.py tests/backtest/test_fused.py tests/backtest/test_higher.py \
 	  tests/backtest/test_holding.py tests/backtest/test_informal.py tests/backtest/test_language.py \
 	  tests/backtest/test_law.py tests/backtest/test_metrics.py tests/backtest/test_mirror.py \
 	  tests/backtest/test_multiple_testing.py tests/backtest/test_overfitting.py tests/backtest/test_periods.py \
+	  tests/backtest/test_ruin.py tests/backtest/test_ruin_doors.py \
 	  tests/backtest/test_verdict.py tests/backtest/test_walk_forward.py tests/backtest/test_year.py \
 	  tests/base/test_plugins_at_run_time.py tests/feeds/test_folder.py tests/graphs/test_server_langgraph.py \
 	  tests/nodes/ensemble/test_bounds.py tests/nodes/optimization/test_budgets.py \
 	  tests/nodes/optimization/test_changes.py tests/nodes/optimization/test_evidence.py \
 	  tests/nodes/optimization/test_model_changes.py tests/nodes/optimization/test_rules.py \
-	  tests/nodes/optimization/test_untested.py tests/nodes/test_forks.py tests/providers/test_embedded.py \
+	  tests/nodes/optimization/test_untested.py tests/nodes/test_forks.py tests/nodes/test_odd_answers_resumed.py tests/providers/test_embedded.py \
 	  tests/providers/test_service_failures.py tests/reports/test_charts.py tests/test_odd_answers.py \
 	  tests/test_packaging.py \
 	  tests/threadx/test_command.py tests/threadx/test_command_card.py tests/threadx/test_command_help.py \

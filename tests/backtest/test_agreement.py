@@ -365,43 +365,43 @@ def situations(scene: str) -> st.SearchStrategy[Situation]:
         lost=0.15, risk={"break_even_pct": 0.5, "cooldown_bars": 1, "max_bars": 1}, sizing={}, costs={},
     )
 )  # fmt: skip
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(18), deadline=None)
 @given(situations("levels"))
 def test_levels(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(18), deadline=None)
 @given(situations("accounts that can be lost"))
 def test_accounts_that_can_be_lost(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(18), deadline=None)
 @given(situations("holding"))
 def test_positions_held_at_a_cost(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(18), deadline=None)
 @given(situations("gates"))
 def test_gates(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(18), deadline=None)
 @given(situations("sizes"))
 def test_sizes(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(60), deadline=None)
+@settings(max_examples=cases(36), deadline=None)
 @given(situations("orders"))
 def test_orders_targets_parts_and_further_entries(case: Situation) -> None:
     agree(case)
 
 
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(18), deadline=None)
 @given(situations("exits"))
 def test_exits_at_levels(case: Situation) -> None:
     agree(case)

@@ -20,6 +20,7 @@ from nodes.optimization.policies.grammar import LEAVES, MEMORIES, QUANTITIES, TR
 from nodes.optimization.trials.archive import pays
 from tests.caged import HONEST, function, looped
 from tests.caged import NEEDLESS as FOR_NOTHING
+from tests.laws import cases
 
 WRITTEN = sorted(
     [template(memory, quantity) for memory in MEMORIES for quantity in QUANTITIES]
@@ -164,7 +165,7 @@ def test_what_serves_is_left(text):
     assert refusal(text) is None
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=cases(5), deadline=None)
 @given(functions)
 def test_a_simpler_function_is_shorter_and_asks_for_nothing_new(one):
     for saved, line, shorter in simpler(one):

@@ -72,7 +72,7 @@ def maybe(*values: float) -> st.SearchStrategy[float | None]:
     return st.sampled_from([None, *values])
 
 
-@settings(max_examples=cases(75), deadline=None)
+@settings(max_examples=cases(40), deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     bars=st.integers(3, 300),
@@ -220,7 +220,7 @@ def test_returns_on_very_different_scales_keep_their_digits() -> None:
     np.testing.assert_allclose(found[measured], wanted[measured], rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=cases(60), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(
     pairs=st.lists(
         st.tuples(st.sampled_from([1.0, 2.0, 3.0, np.nan]), st.sampled_from([1.0, 2.0, 3.0, np.nan])),
@@ -240,7 +240,7 @@ def test_crosses_in_words(pairs: list[tuple[float, float]]) -> None:
         np.testing.assert_array_equal(words, pack(np.array(wanted, dtype=np.bool_)))
 
 
-@settings(max_examples=cases(60), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(
     values=st.lists(st.sampled_from([1.0, 1.7, 3e8, 1e-6, 12.3, np.nan]), min_size=1, max_size=80),
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=9),

@@ -276,19 +276,19 @@ def check_law(one: Asked) -> None:
             assert (pd.isna(row[name]) and shown is None) or row[name] == pytest.approx(shown), name
 
 
-@settings(max_examples=cases(90), deadline=None)
+@settings(max_examples=cases(45), deadline=None)
 @given(asked())
 def test_a_row_is_the_backtest_of_its_configuration(one: Asked) -> None:
     check_law(one)
 
 
-@settings(max_examples=cases(30), deadline=None)
+@settings(max_examples=cases(15), deadline=None)
 @given(asked(names=TAKEN_NAMES))
 def test_whatever_parameters_are_called(one: Asked) -> None:
     check_law(one)
 
 
-@settings(max_examples=cases(60), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(asked(), st.lists(st.sampled_from([-2, -0.5, 0, 1, 2, 3, 7.5, 25, 100]), min_size=2, unique=True))
 def test_conditions_that_are_never_true_are_known_without_asking_of_each(
     one: Asked, levels: list[float]
@@ -338,7 +338,7 @@ def test_every_reason_to_drop_a_combination_has_words() -> None:
         assert "7" in text(f"command.dropped.{code}", "en", count="7")
 
 
-@settings(max_examples=cases(25), deadline=None)
+@settings(max_examples=cases(15), deadline=None)
 @given(asked(), st.sampled_from(METRICS), st.booleans())
 def test_a_walk_forward_chooses_by_any_metric(one: Asked, rank_by: str, plateau: bool) -> None:
     spec = made(one)
@@ -364,7 +364,7 @@ def test_a_walk_forward_chooses_by_any_metric(one: Asked, rank_by: str, plateau:
 NUMBERS = st.decimals(min_value="0.1", max_value="20", places=3).map(float)
 
 
-@settings(max_examples=cases(60), deadline=None)
+@settings(max_examples=cases(30), deadline=None)
 @given(NUMBERS, NUMBERS, st.integers(-6, 6))
 def test_a_number_means_the_same_however_arithmetic_came_to_it(
     level: float, stop: float, digits: int

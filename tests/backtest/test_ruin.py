@@ -24,6 +24,7 @@ from backtest.kernels.simulation import METRICS
 from backtest.validation.score import accept, folds_held, score, score_walk_forward
 from backtest.validation.walk_forward import WalkForward, combinatorial_cross_validation, walk_forward
 from tests.backtest_scripts import frame, scripted
+from tests.laws import cases
 
 RATIOS = ("sharpe_ratio", "sortino_ratio", "calmar_ratio")
 PER_YEAR = 8_760.0
@@ -106,7 +107,7 @@ CASES = st.builds(
     costs=COSTS.map(lambda given: Costs(**given)),
     fill=st.sampled_from(["next_open", "close"]),
 )
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=cases(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_the_generator_loses_many_accounts_and_keeps_many() -> None:

@@ -25,6 +25,7 @@ from reports.explain import explain
 from reports.html import to_html
 from reports.tables import lost_lines
 from tests.backtest.test_ruin import violent
+from tests.laws import cases
 from tests.optimization_runs import run_graph
 from tests.run_lines import typed
 from threadx.command import main
@@ -128,7 +129,7 @@ def test_variants_that_lose_the_account_are_rejected_with_the_reason(tmp_path):
         )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=cases(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32),
     bars=st.integers(150, 400),

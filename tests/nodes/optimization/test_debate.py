@@ -149,9 +149,9 @@ def test_the_voices_are_as_patient_as_the_run(patience):
 
 def test_a_patient_run_is_not_ended_by_its_debate(tmp_path):
     # Nothing to be found: rules in every role go on as long as they are told to.
-    settings = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 9}
-    state, _ = run_graph(tmp_path, patience=9, convergence_threshold=0.0, **settings)
-    assert state["result"]["iterations"] == 9
+    settings = {"analyst": "rules", "strategist": "rules", "validator": "rules", "max_iterations": 6}
+    state, _ = run_graph(tmp_path, patience=6, convergence_threshold=0.0, **settings)
+    assert state["result"]["iterations"] == 6
     assert state["result"]["stop_reason"] in ("max_iterations", "no_gain")
 
 
