@@ -127,7 +127,9 @@ def test_a_run_on_it_says_so_and_is_repeated_byte_for_byte(filled):
     home, kept = filled
     spec = StrategySpec(name="push", entry_long="volume_push(30) < -1", exit_long="volume_push(30) > 1")
     prices = made_up_prices(500, cycle=0.05, frequency="1D")
-    threadx.optimize(prices, spec, run="r", home=home, max_iterations=1, use_debate=False, **ALL_RULES)
+    threadx.optimize(
+        prices, spec, run="r", home=home, max_iterations=1, use_debate=False, search="single", **ALL_RULES
+    )
     told = RunRecord(home, "r").about()["versions"]
     assert told["indicator volume_push"] == f"ollama:a-model; {kept.hash}"
     assert threadx.replay("r", home=home).same

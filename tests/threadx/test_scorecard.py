@@ -102,6 +102,12 @@ def few(monkeypatch):
 
 
 @pytest.fixture
+def one(few, monkeypatch):
+    """A single case, where the second one would show what the first does."""
+    monkeypatch.setattr(models_test, "CASES", CASES[:1])
+
+
+@pytest.fixture
 def threadx(tmp_path, capsys):
     def call(*arguments, code=0, language="en"):
         with pytest.raises(SystemExit) as left:
@@ -119,8 +125,8 @@ def share(card, role, mark):
 
 
 def test_an_expert_is_told_from_a_babbler_and_from_a_broken_model(server, threadx, monkeypatch):
-    """On half of the cases, in the soak on all; `test_scorecard_cases` proves each of them."""
-    played = some(CASES, CASES[::2])
+    """On a third of the cases, in the soak on all; `test_scorecard_cases` proves each of them."""
+    played = some(CASES, CASES[::3])
     monkeypatch.setattr(models_test, "CASES", played)
     found = json.loads(threadx("expert", "babbler", "broken", "--json", "-"))["models"]
     assert list(found) == ["dice", "ollama:babbler", "ollama:broken", "ollama:expert", "rules"]
@@ -141,10 +147,10 @@ def test_an_expert_is_told_from_a_babbler_and_from_a_broken_model(server, thread
     assert set(expert["faults"]) == {case.name for case in played}
 
 
-def test_who_was_asked_once_is_not_asked_again(server, threadx, few):
+def test_who_was_asked_once_is_not_asked_again(server, threadx, one):
     first = threadx("expert", "--json", "-")
     asked = len(server.chats)
-    assert asked >= 6
+    assert asked >= 3
     assert threadx("expert", "--json", "-") == first
     assert len(server.chats) == asked
 
@@ -174,7 +180,7 @@ def test_a_model_that_cannot_be_asked_is_told_and_asked_again_later(server, thre
     assert len(told["models"]["ollama:expert"]["faults"]) == 2
 
 
-def test_the_table_has_a_column_a_model_and_a_row_a_fault_in_both_languages(server, threadx, few):
+def test_the_table_has_a_column_a_model_and_a_row_a_fault_in_both_languages(server, threadx, one):
     told = threadx("rules")
     assert "Stop too tight" in told
     assert "dice" in told
@@ -188,7 +194,7 @@ def test_progress_counts_the_reviews_of_every_model(server, few, tmp_path, capsy
     assert told == [f"{done} of 4 reviews." for done in range(1, 5)]
 
 
-def test_who_does_not_answer_is_told_before_anybody_is_asked(server, few, tmp_path, capsys):
+def test_who_does_not_answer_is_told_before_anybody_is_asked(server, one, tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         main(["models", "test", "expert", "missing", "--home", str(tmp_path), "--language", "en"])
     told = capsys.readouterr()

@@ -217,7 +217,9 @@ ODD_WORDS = {
 def test_no_odd_word_ends_a_run_that_waits(tmp_path, prices):
     """Each is refused in one sentence or asked for again, and the run can still be told a good one."""
     waiting = graph.copy(update={"checkpointer": MemorySaver()})
-    context = OptimizationContext(**ALL_RULES, home=str(tmp_path), max_iterations=1, approve=True)
+    context = OptimizationContext(
+        **ALL_RULES, home=str(tmp_path), max_iterations=1, search="single", approve=True
+    )
     thread = {"configurable": {"thread_id": "t"}, "recursion_limit": 100}
     asked = waiting.invoke({"data": prices, "run": "r"}, thread, context=context)["__interrupt__"][0].value
     refused = []
@@ -239,7 +241,13 @@ def test_no_odd_word_ends_a_run_that_waits(tmp_path, prices):
 
 
 def start(tmp_path, prices, **settings):
-    given = {"home": str(tmp_path / "home"), "approve": True, "max_iterations": 1, "language": "en"}
+    given = {
+        "home": str(tmp_path / "home"),
+        "approve": True,
+        "max_iterations": 1,
+        "language": "en",
+        "search": "single",
+    }
     context = make_context(**{**given, **ALL_RULES, **settings})
     return start_run(make_input(data=prices, run="r"), context), tmp_path / "home"
 
@@ -284,7 +292,7 @@ def test_a_person_is_asked_in_every_iteration_and_can_be_a_function(tmp_path, pr
         return {"accept": "all"}
 
     limits = {"max_iterations": 3, "patience": 3, "target_score": 10.0}
-    settings = {"home": str(tmp_path), "approve": True, **limits, **ALL_RULES}
+    settings = {"home": str(tmp_path), "approve": True, "search": "single", **limits, **ALL_RULES}
     with_person = threadx.optimize(prices, decide=decide, run="a", **settings)
     alone = threadx.optimize(prices, run="b", **{**settings, "approve": False, "home": str(tmp_path / "b")})
     assert asked == [1, 2, 3]
