@@ -171,7 +171,7 @@ soak: $(TESTABLE) ## Ten minutes under fire, then hours of what tests try in min
 	  tests/threadx/test_command.py tests/threadx/test_command_card.py tests/threadx/test_command_help.py \
 	  tests/threadx/test_damaged_home.py tests/threadx/test_disk_full.py tests/threadx/test_error_faces.py \
 	  tests/threadx/test_first_run.py tests/threadx/test_odd_locale.py tests/threadx/test_replay.py \
-	  tests/threadx/test_seed.py tests/threadx/test_sent_files.py tests/threadx/test_windows.py \
+	  tests/threadx/test_seed.py tests/threadx/test_sent_files.py tests/threadx/test_sent_folder.py tests/threadx/test_windows.py \
 	  tests/threadx/web/test_accessibility.py tests/threadx/web/test_controls.py tests/threadx/web/test_pages.py \
 	  tests/vault/test_home.py tests/vault/test_price_programs.py tests/vault/test_price_times.py \
 	  tests/vault/test_price_walk.py tests/vault/test_registered_reading.py

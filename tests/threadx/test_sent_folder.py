@@ -19,6 +19,7 @@ from record.events import Noticed
 from record.record import RunRecord
 from tests.graphs.test_doors import commands, good
 from tests.langgraph_server import PROJECT, clean_environment
+from tests.laws import some
 from tests.openai_server import openai_server
 from tests.prices import made_up_prices
 from threadx.command import build, main
@@ -68,12 +69,17 @@ def test_a_bounded_child_runs_nothing_of_the_folder(mark: Path) -> None:
     assert not mark.exists()
 
 
-def test_processes_of_the_command_run_nothing_of_the_folder(mark: Path, tmp_path: Path) -> None:
+SWEEP = ("sweep", "sample:sp500", "--grid=fast_period=3:6", "--engine=processes")
+CALIBRATE = ("calibrate", "--null=2", "--planted=0", "--iterations=1", "--bars=300", "--workers=2")
+"""Both start processes by the same executor; those of the second import the graphs too."""
+
+
+@pytest.mark.parametrize("command", some([SWEEP, CALIBRATE], [SWEEP]), ids=lambda command: command[0])
+def test_processes_of_the_command_run_nothing_of_the_folder(
+    mark: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     done = subprocess.run(
-        [
-            *(sys.executable, "-c", SCRIPT, str(PROJECT), "calibrate", f"--home={tmp_path / 'home'}"),
-            *("--null=1", "--planted=0", "--iterations=1", "--bars=300", "--workers=1"),
-        ],
+        [sys.executable, "-c", SCRIPT, str(PROJECT), *command, f"--home={tmp_path / 'home'}"],
         env=clean_environment(),
         capture_output=True,
         check=False,
