@@ -1,7 +1,8 @@
 """Code that models and rules write: how much of it is valid, causal, new and kept; whether it finds an edge.
 
     python -m benchmarks.written [--model REFERENCE ...] [--data sample:sp500 ...] [--iterations 10]
-                                 [--seeds 1] [--minutes 0] [--planted 3] [--json PATH]
+                                 [--seeds 1] [--minutes 0] [--planted 3] [--bars 12000] [--first 600970]
+                                 [--json PATH]
 
 Attempts are the sources that a run examined (`threadx optimize --allow-code`), each text once, repairs
 included. Valid is what SysTradeBench (arXiv:2604.04812) calls so, by its gates: the code parses, runs,
@@ -12,13 +13,17 @@ known function under another name. Kept: of those that the cage accepted, the sh
 
 Planted: series whose edge only a sum with a memory of its own can tell (`tests.prices.drifting_places`), and
 the same without the edge, searched with the grammar of `rules` whose seed draws that function first, and
-without code. Promise: with the edge it is found and called real in every series, without it never.
+without code. Promise: with the edge it is found and called real in every series, without it never. `truth` is
+what the planted rule itself is called after the same search, had it been known from the start: where that is
+not `real`, the history is too short for any search. `--iterations 0` leaves the authors out, `--planted 0`
+the series.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 from collections import Counter
@@ -26,14 +31,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from backtest import StrategySpec, run_backtest
+from backtest.engine.adopted import adopt
+from backtest.statistics.sharpe import NORMAL
+from backtest.validation.verdict import Search, decide
+from nodes.context import OptimizationContext
 from nodes.optimization.policies.grammar import sentences, template
+from nodes.optimization.trials.judging import excess_moments
 from record.events import CodeExamined, Selected
 from record.record import RunRecord
 from tests.prices import drifting_places
 from threadx.runner import make_input, start_run
 from threadx.settings import make_context
+from vault.adding import examined
 
 LOOKS_AHEAD = frozenset(
     ("knows_future", "knows_length", "whole_series", "backwards", "from_the_end", "slice_step", "open_slice")
@@ -116,14 +130,15 @@ def by_author(
     }
 
 
-def planted(series: int, home: Path) -> Iterator[dict[str, Any]]:
+def planted(series: int, bars: int, first_series: int, home: Path) -> Iterator[dict[str, Any]]:
     """Verdicts on series with and without the edge, with code and without."""
     source = template("drift", "place")
     first = next(seed for seed in range(1_000) if next(sentences(seed, follows=True)).source == source)
-    for number in range(series):
+    for number in range(first_series, first_series + series):
         for edge, code in ((0.006, True), (0.0, True), (0.006, False)):
             prices = home / f"planted_{number}_{edge}.csv"
-            drifting_places(seed=100 + number, edge=edge, farthest=0.8).to_csv(prices)
+            frame = drifting_places(rows=bars, seed=number, edge=edge, farthest=0.8)
+            frame.to_csv(prices)
             context = make_context(
                 home=str(home / f"home_{number}_{edge}_{code}"),
                 **dict.fromkeys(("analyst", "strategist", "validator"), "rules"),
@@ -135,14 +150,49 @@ def planted(series: int, home: Path) -> Iterator[dict[str, Any]]:
             )
             outcome = start_run(make_input(data=str(prices), run="r"), context)
             told: Any = outcome.details  # type: ignore[union-attr]
-            entry = told["champion"]["strategy"]["entry_long"] or ""
             yield {
                 "series": number,
                 "edge": edge,
                 "code": code,
                 "verdict": told["verdict"]["value"],
-                "found": "drift_place" in entry,
+                "entry": told["champion"]["strategy"]["entry_long"],
+                "found": "drift_place" in (told["champion"]["strategy"]["entry_long"] or ""),
+                **({"truth": truth(frame, source, told, context)} if edge else {}),
             }
+
+
+def truth(prices: pd.DataFrame, text: str, told: dict[str, Any], context: OptimizationContext) -> str:
+    """The verdict on the planted rule itself, had a search of as many independent trials begun with it.
+
+    Args:
+        prices: of the series.
+        text: the function of the edge, at whose defaults it was planted.
+        told: the result of a run on them.
+        context: of the run.
+    """
+    source, measured, _ = examined(text)
+    adopt(source, measured, "rules")
+    rule = StrategySpec(name="planted", entry_long=f"{source.name}() > 3", exit_long=f"{source.name}() <= 3")
+    rows = told["dataset"]["development_rows"], told["holdout"]["observations"]
+    parts = prices.iloc[: rows[0]], prices.iloc[-rows[1] :]
+    results = [run_backtest(part, rule, costs=context.costs, fill=context.fill) for part in parts]
+    development, holdout = (
+        excess_moments(one, part["close"]) for one, part in zip(results, parts, strict=True)
+    )
+    search = told["overfitting"]
+    alone = NORMAL.cdf(-development.sharpe * math.sqrt(development.n_observations))
+    return decide(
+        development=development,
+        holdout=holdout,
+        search=Search(
+            trials=search["trials"],
+            sharpe_variance=search["sharpe_variance"],
+            familywise_p=-math.expm1(search["independent_trials"] * math.log1p(-alone)),
+        ),
+        opening=1,
+        trades=sum(one.metrics.n_trades for one in results),
+        findings=(),
+    ).value
 
 
 def main() -> int:
@@ -154,6 +204,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--planted", type=int, default=3)
+    parser.add_argument("--bars", type=int, default=12_000)
+    parser.add_argument("--first", type=int, default=600_970)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -167,13 +219,14 @@ def main() -> int:
                 home / f"m{place}",
                 given.minutes,
             )
-            for place, model in enumerate(["rules", *given.model])
+            for place, model in enumerate(["rules", *given.model] if given.iterations else [])
         ]
         for row in rows:
             print(json.dumps(row))
-        found = list(planted(given.planted, home))
-    for one in found:
-        print(json.dumps(one))
+        found = []
+        for one in planted(given.planted, given.bars, given.first, home):
+            found.append(one)
+            print(json.dumps(one), flush=True)
     if given.json:
         given.json.write_text(json.dumps({"written": rows, "planted": found}, indent=1), encoding="utf-8")
     kept = all((one["verdict"] == "real") == (one["found"] and one["edge"] > 0.0) for one in found)

@@ -3,7 +3,8 @@
 The length is that of a two-part code (Rissanen, 1978), in bits. A part of the syntax costs the choice among
 all that may stand at a place, its own name the choice among the function's names, a number its digits; a part
 that was told before, in this function or in a known one, costs the reference to it. A free parameter costs
-half the logarithm of the bars that settle it (Rissanen, 1986).
+half the logarithm of the bars that settle it (Rissanen, 1986). Of a list that was there before the prices,
+a function is told by its number: the logarithm of how many there are.
 
 The gain is that of the likelihood: a t-statistic stands for t² / 2 nats of an excess that is not zero. A bit
 of it pays for one elementary condition, or for as much code as one takes that is written out: that is the
@@ -49,14 +50,18 @@ def bits(source: Source, bars: int, known: Iterable[Source] = ()) -> float:
     Args:
         source: the function; its name and its docstring are free.
         bars: that its parameters are settled on.
-        known: functions that the reader has: what stands in them too is told by a reference.
+        known: functions that the reader has: what stands in them too is told by a reference, and one of
+            them by its number.
     """
+    known = tuple(known)
+    settled = 0.5 * math.log2(max(2, bars)) * len(source.parameters)
+    if any(other.hash == source.hash for other in known):
+        return settled + math.log2(1 + len(known))
     told = _Told()
     for other in known:
         told.tell(other.tree.body[1:], 1.0)
     names = {node.id for node in ast.walk(source.tree) if isinstance(node, ast.Name)}
-    syntax = told.tell(source.tree.body[1:], math.log2(1 + len(names)))
-    return syntax + 0.5 * math.log2(max(2, bars)) * len(source.parameters)
+    return settled + told.tell(source.tree.body[1:], math.log2(1 + len(names)))
 
 
 def worth(sources: Iterable[Source], bars: int, known: Iterable[Source] = ()) -> int:

@@ -11,6 +11,7 @@ from nodes.optimization.changes import CHANGE, code_length, present, search_grid
 from nodes.optimization.evidence.evidence import reigning
 from nodes.optimization.evidence.history import shortened
 from nodes.optimization.parsed import parsed
+from nodes.optimization.policies.grammar import menu
 from nodes.optimization.state import OptimizationState
 from nodes.optimization.trials.archive import LEAST_TRADES, archived, leads, member, pays
 from nodes.optimization.trials.trial import combinations
@@ -177,7 +178,7 @@ def select(state: OptimizationState, runtime: Runtime[OptimizationContext]) -> O
         variant = variants.get(trial["hash"])
         if variant is None or (figures := variant["figures"]) is None:
             continue
-        if length := code_length(parsed(proposal["spec"]), reigns, bars):
+        if length := code_length(parsed(proposal["spec"]), reigns, bars, menu()):
             trial["code_length"] = length
         if population:
             if length:

@@ -16,7 +16,15 @@ from backtest.cage.description import NEEDLESS, bits, gain, simpler, worth
 from backtest.cage.errors import CodeError
 from backtest.cage.honesty import needed, values_of
 from backtest.cage.source import read_source
-from nodes.optimization.policies.grammar import LEAVES, MEMORIES, QUANTITIES, TRIGGERS, strategy, template
+from nodes.optimization.policies.grammar import (
+    LEAVES,
+    MEMORIES,
+    QUANTITIES,
+    TRIGGERS,
+    menu,
+    strategy,
+    template,
+)
 from nodes.optimization.trials.archive import pays
 from tests.caged import HONEST, function, looped
 from tests.caged import NEEDLESS as FOR_NOTHING
@@ -77,6 +85,16 @@ def test_what_is_known_is_told_by_a_reference(one, other, bars):
             worth([one, other, both], bars)
             <= worth([one, other], bars) + worth([both], bars, [one, other]) + 1
         )
+
+
+def test_a_function_of_a_list_that_was_there_before_is_told_by_its_number():
+    """One of 37, or none of them, is log2 38 bits; a model's own text is told whole, and so is paid for."""
+    assert len(menu()) == len(WRITTEN) == 37
+    for one in menu():
+        free = 0.5 * math.log2(2_500) * len(one.parameters)
+        assert bits(one, 2_500, menu()) == pytest.approx(math.log2(38) + free)
+        assert worth([one], 2_500, menu()) == 0 < worth([one], 2_500)
+    assert worth([read_source(CROSSING)], 2_500, menu()) == worth([read_source(CROSSING)], 2_500)
 
 
 def test_a_child_asks_for_no_price_that_it_does_not_read():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
@@ -12,6 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from backtest import BacktestError, StrategySpec
 from backtest.cage.description import worth
+from backtest.cage.source import Source
 from backtest.engine.adopted import all_adopted
 from backtest.language.mirror import mirror
 from backtest.language.tree import Call, Comparison, Node, meaning, walk
@@ -130,13 +132,14 @@ def _mirrored(part: Node) -> str | None:
         return None
 
 
-def code_length(spec: StrategySpec, than: StrategySpec, bars: int) -> int:
+def code_length(spec: StrategySpec, than: StrategySpec, bars: int, known: Iterable[Source] = ()) -> int:
     """How much longer written functions make a strategy than another one, in elementary conditions.
 
     Args:
         spec: a strategy.
         than: what it is compared with: what its functions say is known.
         bars: of the development part, which settle parameters.
+        known: functions that were told before there were any prices.
     """
     sources = {source.name: source for source, *_ in all_adopted()}
     by_function = {function: name for name, one in sources.items() for function in one.functions}
@@ -144,8 +147,8 @@ def code_length(spec: StrategySpec, than: StrategySpec, bars: int) -> int:
         sorted({by_function[called] for called in _called(one) if called in by_function})
         for one in (spec, than)
     )
-    known = [sources[name] for name in theirs]
-    return worth([sources[name] for name in mine if name not in theirs], bars, known)
+    told = [*known, *(sources[name] for name in theirs)]
+    return worth([sources[name] for name in mine if name not in theirs], bars, told)
 
 
 def _called(spec: StrategySpec) -> set[str]:

@@ -9,16 +9,15 @@ from pydantic import Field
 
 from backtest import Bounds, StrategySpec
 from backtest.cage.source import Source
+from backtest.types import PLACES
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Condition, Grid, SearchRange, Side
 from nodes.optimization.changes.conditions import Logic, ReplaceCondition
-from nodes.optimization.changes.written import VALUES_OF_PARAMETER, Text, Written, bounds_of, own
+from nodes.optimization.changes.written import Text, Written, bounds_of, own
 from prompts import Words
 
 LEVEL = "level"
 """What conditions call the number that `level` gives or searches."""
-
-_VALUES_OF_LEVEL = 6
 
 
 class NewIndicator(Written):
@@ -54,6 +53,9 @@ class NewIndicator(Written):
         description="What conditions call level: a number, or a range {low, high} that the engine searches; "
         "null where no condition names it.",
     )
+    alone: bool = Field(
+        default=False, description="true: only this side is traded, and what the other side did goes."
+    )
 
     def apply(self, spec: StrategySpec) -> StrategySpec:
         """The strategy with the conditions in their place, the function's parameters among its own.
@@ -71,7 +73,8 @@ class NewIndicator(Written):
             raise ChangeError("function_unused", name=source.name)
         bounds = self._bounds(source)
         values = {name: value for name, (value, _) in bounds.items()}
-        changed = spec.evolve(params=values, **placed.places(spec))
+        gone = {place: None for place in PLACES if self.alone and place.endswith(self._other)}
+        changed = spec.evolve(params=values, **placed.places(spec), **gone)
         within = {name: bound for name, (_, bound) in bounds.items()}
         return changed.evolve(param_bounds={**changed.param_bounds, **within})
 
@@ -82,9 +85,9 @@ class NewIndicator(Written):
         for name, (_, bound) in self._bounds(source).items():
             if name != own(source, LEVEL):
                 searched = SearchRange(low=bound.low, high=bound.high)
-                found[name] = searched.values(name, bound, VALUES_OF_PARAMETER)
+                found[name] = searched.values(name, bound)
             elif isinstance(self.level, SearchRange):
-                found[name] = self.level.values(name, bound, _VALUES_OF_LEVEL)
+                found[name] = self.level.values(name, bound)
         return found
 
     def with_source(self, text: str, name: str, parents: list[str]) -> Self:
@@ -98,7 +101,14 @@ class NewIndicator(Written):
 
     def conditions(self, before: StrategySpec, words: Words) -> str:
         """Where they take their place."""
-        return self._placed().describe(before, words)
+        told = self._placed().describe(before, words)
+        goes = self.alone and getattr(before, f"entry{self._other}") is not None
+        return words(f"changes.{self.kind}.alone", conditions=told) if goes else told
+
+    @property
+    def _other(self) -> str:
+        """How the places of the other side end."""
+        return "_short" if self.side == "long" else "_long"
 
     def _placed(self, source: Source | None = None) -> ReplaceCondition:
         """The same conditions by the names that the strategy's parameters have, or as they were written."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from backtest import StrategySpec
 from nodes.errors import ChangeError
 from nodes.optimization.changes.base import Grid, SearchRange
-from nodes.optimization.changes.written import VALUES_OF_PARAMETER, Text, Written, bounds_of, own
+from nodes.optimization.changes.written import Text, Written, bounds_of, own
 from prompts import Words
 
 MOST_SEARCHED = 3
@@ -60,7 +60,7 @@ class NewStrategy(Written):
         for one in source.parameters[:MOST_SEARCHED]:
             searched = SearchRange(low=one.low, high=one.high)
             name = own(source, one.name)
-            found[name] = searched.values(name, bounds_of(one), VALUES_OF_PARAMETER)
+            found[name] = searched.values(name, bounds_of(one))
         return found
 
     def fixes(self, spec: StrategySpec) -> Collection[str]:

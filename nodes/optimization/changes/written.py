@@ -16,7 +16,6 @@ from nodes.optimization.changes.base import Kind
 from prompts import Words
 
 MOST_PARENTS = 2
-VALUES_OF_PARAMETER = 4
 
 LONGEST_TOLD = 200
 """Characters of what a function says of itself that a remark has room for."""

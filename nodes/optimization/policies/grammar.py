@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from backtest.cage.breeding import How, combined, mutated, renamed
+from backtest.cage.source import Source, read_source
 from backtest.cage.wording import worded
 from nodes.optimization.changes import NewIndicator, NewStrategy, SearchRange, Written
 from nodes.optimization.evidence.evidence import Elite
@@ -209,10 +212,22 @@ def name_of(source: str) -> str:
     return source.removeprefix("def ").partition("(")[0]
 
 
+@cache
+def menu() -> tuple[Source, ...]:
+    """Every function that `rules` may begin with.
+
+    The list is the same whatever the prices: which of them a run takes is told by a number alone.
+    """
+    indicators = [template(memory, quantity) for memory in MEMORIES for quantity in QUANTITIES]
+    return tuple(map(read_source, [*indicators, *(strategy(*one) for one in product(LEAVES, TRIGGERS))]))
+
+
 def proposed(
     source: str, low: float, high: float, *, follows: bool, parents: tuple[str, ...] = ()
 ) -> NewIndicator:
     """Long while the value is above a level, where moves go on, or below its contrary, where they turn.
+
+    Nothing else is traded: the short side of what it was tried on would be judged with it.
 
     Args:
         source: a function with one parameter, `period`.
@@ -230,6 +245,7 @@ def proposed(
         entry=f"{value} {inside} {level}",
         exit=f"{value} {outside} {level}",
         level=SearchRange(low=low, high=high),
+        alone=True,
         parents=list(parents),
     )
 

@@ -18,9 +18,9 @@ from backtest.cage.source import read_source
 from backtest.engine import adopted
 from nodes.errors import ChangeError
 from nodes.optimization.case import proposals_of
-from nodes.optimization.changes import CHANGE, apply_change, kinds_told, search_grid
+from nodes.optimization.changes import CHANGE, apply_change, describe_change, kinds_told, search_grid
 from nodes.optimization.evidence.evidence import iteration_lines
-from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, sentences, template
+from nodes.optimization.policies.grammar import MEMORIES, QUANTITIES, menu, sentences, template
 from nodes.optimization.schemas import Proposal
 from nodes.optimization.select import _ranked
 from nodes.optimization.trials.proposing import sort_proposals
@@ -57,6 +57,26 @@ def push(close, volume, period: (5, 100) = 20):
             out[t] = (close[t] / close[t - 1] - 1.0) * volume[t] / usual
     return out
 '''
+STANDING = '''
+def standing(high, low, close, period: (5, 100) = 20):
+    """Where closes stood in their bars, summed up on either side until it fades."""
+    out = np.full(len(close), np.nan)
+    size = 0.25
+    rise = 0.0
+    fall = 0.0
+    for t in range(len(close)):
+        wide = high[t] - low[t]
+        if wide > 0.0:
+            share = (close[t] - low[t]) / wide - 0.5
+            size = size + (abs(share) - size) / period
+            step = share / max(size, 0.01)
+            rise = max(rise + step - 0.4, 0.0)
+            fall = max(fall - step - 0.4, 0.0)
+        if t >= period:
+            out[t] = rise - fall
+    return out
+'''
+"""The edge of `drifting_places` as nobody of this program would write it."""
 FUTURE = SOURCE.replace("out[t] =", "out[t - 1] =")
 IMPORT = "import os\n" + SOURCE
 SETTINGS = {**ALL_RULES, "max_iterations": 1, "use_debate": False, "search": "single", "language": "en"}
@@ -112,6 +132,19 @@ def test_its_parameters_are_the_strategys_and_are_searched_within_their_bounds(r
     with pytest.raises(ChangeError) as caught:
         apply_change(start, CHANGE.validate_python(brought(entry="close > open", exit=None)))
     assert caught.value.code == "function_unused"
+
+
+def test_one_side_alone_takes_the_other_with_it_and_says_so(repaired):
+    both = StrategySpec.preset("ma_crossover").both_sides()
+    beside, alone = (CHANGE.validate_python(brought(alone=alone)) for alone in (False, True))
+    assert apply_change(both, beside).exit_short == both.exit_short
+    changed = apply_change(both, alone)
+    assert (changed.entry_short, changed.exit_short) == (None, None)
+    assert {*changed.params} == {"push_period", "push_level"}, "nothing uses the averages any more"
+    gone = "the other side is traded no more"
+    assert [gone in describe_change(one, both, "en") for one in (beside, alone)] == [False, True]
+    long = StrategySpec.preset("ma_crossover")
+    assert gone not in describe_change(alone, long, "en"), "there was none"
 
 
 def test_the_reasons_go_back_and_the_mended_function_is_tested_and_kept(repaired):
@@ -233,21 +266,41 @@ def test_an_edge_that_only_memory_can_tell_is_found_and_none_is_not_believed(pla
     assert none["verdict"]["value"] in ("unproven", "overfit")
 
 
-def test_what_is_adopted_has_paid_for_its_length_and_the_record_says_so(planted):
-    home, name = planted
-    record = RunRecord(home, "e0.006")
+def test_what_a_model_wrote_and_is_adopted_has_paid_for_its_length_and_the_record_says_so(
+    planted, monkeypatch
+):
+    home, _ = planted
+    change = brought(
+        STANDING,
+        entry="standing(period) > level",
+        exit="standing(period) <= level",
+        level={"low": 1.0, "high": 6.0},
+        alone=True,
+    )
+    scripted_models(monkeypatch, {"ollama:s": [proposals(change, *DIVERSE[1:])] * 3})
+    told = {**SETTINGS, "search": "population", "allow_code": True, "strategist": ("s",)}
+    try:
+        threadx.optimize(drifting_places(edge=0.01), run="own", home=home, **told, max_backtests=300)
+    finally:
+        adopted.dismiss("standing")
+    record = RunRecord(home, "own")
     (entry,) = (one for one in RunView.of(record.events()).history.values() if one["adopted"])
     (trial,) = (one for one in entry["trials"] if one["outcome"] == "adopted")
     before, after = max(entry["excess_t_before"], 0.0), trial["excess_t"]
     assert trial["gain_bits"] == pytest.approx((after**2 - before**2) / (2.0 * math.log(2.0)))
-    kept = indicators.library(home)[name].read()
     bars = record.result()["dataset"]["development_rows"]
-    assert trial["code_length"] == worth([kept], bars) > 0
+    assert trial["code_length"] == worth([read_source(STANDING)], bars, menu()) > 0
     assert trial["gain_bits"] >= trial["code_length"]
-    told = to_markdown(run_document(home, "e0.006", Words("en"), drawn=False))
+    told = to_markdown(run_document(home, "own", Words("en"), drawn=False))
     assert f"worth {trial['code_length']} conditions" in told
-    plain = [one for one in entry["trials"] if one["kind"] != "new_indicator"]
-    assert all("code_length" not in one for one in plain), "what was always there costs nothing"
+
+
+def test_what_the_grammar_holds_costs_no_length(planted):
+    home, _ = planted
+    (entry,) = RunView.of(RunRecord(home, "e0.006").events()).history.values()
+    (written,) = (one for one in entry["trials"] if one["kind"] == "new_indicator")
+    assert written["outcome"] == "adopted"
+    assert all("code_length" not in one for one in entry["trials"])
 
 
 def test_code_that_gains_too_little_stays_behind_and_the_next_prompt_tells_why(planted):
