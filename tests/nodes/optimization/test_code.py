@@ -391,7 +391,7 @@ def test_the_report_shows_the_code_what_it_measures_and_what_it_cost(planted):
     told = to_markdown(run_document(home, "e0.006", Words("en"), drawn=False))
     kept = indicators.library(home)[name]
     section = told.partition(f"## {Words('en')('explain.heading.code')}")[2].partition("\n## ")[0]
-    cost = "(configurations tried): 24"
+    cost = "(configurations tried): 84"
     for part in (kept.source.strip(), kept.read().about, "Result: adopted", kept.hash, cost):
         assert part in section
     assert kept.evidence == {
