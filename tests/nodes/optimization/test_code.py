@@ -397,7 +397,7 @@ def test_the_report_shows_the_code_what_it_measures_and_what_it_cost(planted):
     assert kept.evidence == {
         "run": "e0.006",
         "outcome": "adopted",
-        "configurations": 24.0,
+        "configurations": 84.0,
         "excess_t": kept.evidence["excess_t"],
         "verdict": "real",
     }

@@ -79,7 +79,7 @@ def test_the_reason_goes_back_and_the_mended_strategy_is_tested_kept_and_repeate
     tested = next(e["data"] for e in events if e["id"] == "i01.backtest.1")
     assert tested["backtests"] == len(tested["grid"]["ride_period"]) == 12
     kept = indicators.library(home)["ride"]
-    assert (kept.author, kept.evidence["configurations"]) == ("ollama:s", 4.0)
+    assert (kept.author, kept.evidence["configurations"]) == ("ollama:s", 12.0)
     monkeypatch.setattr("nodes.optimization.trials.workshop.examined", None)
     assert threadx.replay("r", home=home).same
     assert threadx.check("r", home=home).agrees
