@@ -7,9 +7,9 @@ is false, and so is its contrary.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backtest.data.arrays import PriceArrays, known_volume
 from backtest.data.clock import Clock
 from backtest.data.resampling import joined
-from backtest.engine.derived import LANES, compute
+from backtest.engine.derived import compute
 from backtest.errors import RequestError
 from backtest.kernels.indicators import unbroken_trend
 from backtest.kernels.orders import CANCEL_LONG, CANCEL_SHORT, Levels
@@ -48,7 +48,6 @@ from backtest.language.tree import (
     Or,
     Own,
     Series,
-    children,
     walk,
 )
 from backtest.types import LEVELS
@@ -64,22 +63,6 @@ CODES = {
 CANCELS = {"cancel_long": CANCEL_LONG, "cancel_short": CANCEL_SHORT}
 _CONTRARY = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-MOST_LANES = 8
-"""Periods computed at a time: so many series of a million bars are 64 MB."""
-
-_FEWEST_LANES = 4
-
-
-class Lanes(NamedTuple):
-    """Several periods of one function of one series."""
-
-    function: str
-    series: Node
-    periods: tuple[int, ...]
-
-    def calls(self) -> list[Call]:
-        """One a period."""
-        return [Call(self.function, (self.series, Number(float(period)))) for period in self.periods]
 
 
 class IndicatorBank:
@@ -128,37 +111,6 @@ class IndicatorBank:
         for bank in banks:
             bank._conditions.clear()
             bank._uses = Counter({node: bank._uses[node] // 2 for node in bank._known})
-
-    @property
-    def bytes_known(self) -> int:
-        """Bytes of the series of this timeframe."""
-        return sum(values.nbytes for values in self._known.values())
-
-    def lanes(self, nodes: Iterable[Node]) -> list[Lanes]:
-        """What bound trees need of functions of which several periods cost less together."""
-        wanted: dict[tuple[str, Node], set[int]] = {}
-        for call in (call for node in nodes for call in calls(node)):
-            if call.function in LANES and call not in self._known:
-                wanted.setdefault((call.function, call.arguments[0]), set()).update(periods(call))
-        found = []
-        for (function, series), lengths in wanted.items():
-            ordered = tuple(sorted(lengths))
-            for start in range(0, len(ordered), MOST_LANES):
-                some = ordered[start : start + MOST_LANES]
-                if len(some) >= _FEWEST_LANES:
-                    found.append(Lanes(function, series, some))
-        return found
-
-    def fill(self, lanes: Lanes) -> None:
-        """Compute several periods at once."""
-        lengths = np.array(lanes.periods, dtype=np.int64)
-        rows = LANES[lanes.function](self.varying(lanes.series), lengths)
-        self._known.update(zip(lanes.calls(), rows, strict=True))
-
-    def forget(self, lanes: Lanes) -> None:
-        """What `fill` computed; the memory serves the next while it is in the processor's cache."""
-        for call in lanes.calls():
-            self._known.pop(call, None)
 
     def series(self, node: Node) -> Floats | float:
         """The value of a bound tree at each bar; a plain number where it is constant."""
@@ -377,7 +329,9 @@ class IndicatorBank:
             earlier = shifted_truth(unpack(self.compare(was, first, second), self.size), 1)
             return pack(earlier) | self.compare(now, first, second)
         up, down = np.empty((2, (self.size + 63) // 64), dtype=np.uint64)
-        cross_words(first, second, known_words(first), known_words(second), up, down)
+        cross_words(
+            first, second, known_words(first), known_words(second), np.zeros(2, dtype=np.uint64), up, down
+        )
         return up if above else down
 
     def runs(self, node: Call, sign: float, contrary: bool) -> Words:
@@ -402,15 +356,6 @@ class IndicatorBank:
     def levels(self, trees: Mapping[str, Node]) -> Levels:
         """The prices of a strategy's entry orders at each bar, by their places among its trees."""
         return Levels(*(self.varying(trees[place]) if place in trees else np.empty(0) for place in LEVELS))
-
-
-def calls(node: Node) -> Iterator[Call]:
-    """The functions in a bound tree that read these bars: those of higher timeframes read others."""
-    if isinstance(node, Call):
-        yield node
-    if not isinstance(node, At):
-        for child in children(node):
-            yield from calls(child)
 
 
 def rows_of(further: Further, rows: slice | NDArray[np.int64], name: str) -> Floats:

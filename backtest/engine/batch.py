@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.engine.bank import CODES, MOST_LANES, calls
+from backtest.engine.bank import CODES
 from backtest.engine.executor import Executor, run_pieces
 from backtest.engine.possible import never_true
 from backtest.engine.run import SETTING_NAMES, Market, kernel_settings, kernel_value
+from backtest.engine.tiles import MOST_ROWS, Wanted, sources, tiled, write_words
 from backtest.errors import BacktestError
 from backtest.kernels.simulation import (
     AMOUNT,
@@ -102,9 +103,12 @@ class _Tree:
         self.tree = tree
         self.axes = [name for name in axes if name in used]
         self.looks_higher = any(isinstance(part, At) for part in walk(tree))
-        # Bound, it is an array of its own: neither a number nor a column of the prices.
-        self.computed = not isinstance(tree, Series) and any(
-            isinstance(one, At | Call | Own | Series) for one in walk(tree)
+        self.tiled = tiled(tree)
+        # Bound, it needs an array of its own: neither a number nor a column of the prices, nor made in tiles.
+        self.computed = any(
+            not isinstance(source, Series)
+            and any(isinstance(one, At | Call | Own | Series) for one in walk(source))
+            for source in sources(tree)
         )
 
     def keys(self, chosen: Mapping[str, Whole], shape: Mapping[str, int], count: int) -> Whole:
@@ -129,16 +133,19 @@ class _Part(_Tree):
         self.joined = joined
         sides: tuple[Node, ...] = () if joined else (tree,)
         self.own_warm_up = 0
+        self.operator = ""
         self.crosses = ""
         match tree:
             case Call(function="crosses_above" | "crosses_below" as function, arguments=(left, right)):
                 sides = (left, right)
                 self.own_warm_up = FUNCTIONS[function].bars()
                 self.crosses = function
-            case Comparison(left=left, right=right):
+            case Comparison(operator=operator, left=left, right=right):
                 sides = (left, right)
+                self.operator = operator
         # Parts with equal sides share them, and what is computed for them.
         self.operands = tuple(known.setdefault(side, _Tree(side, axes)) for side in sides)
+        self.compared = self.operands if self.crosses or self.operator else ()
 
 
 class _Missing(NamedTuple):
@@ -147,6 +154,12 @@ class _Missing(NamedTuple):
     part: _Part
     bounds: list[_Bound]
     rows: dict[str, int]
+
+    def wanted(self) -> Wanted:
+        """It as a condition on two series."""
+        first, second = (bound.node for bound in self.bounds)
+        rows = [self.rows.get(way, -1) for way in ("crosses_above", "crosses_below")]
+        return Wanted(first, second, self.part.operator, (self.rows.get("", rows[0]), rows[1]))
 
 
 class _Resolved(NamedTuple):
@@ -626,25 +639,13 @@ class Batch:
     def _write_missing(self, works: list[_Missing], words: Words) -> None:
         """Compute the sides of parts and write their bits."""
         bank = self.market.bank
-        sides = {id(bound): bound for work in works for bound in work.bounds}
-        lanes = bank.lanes(bound.node for bound in sides.values())
-        filled = {call: number for number, some in enumerate(lanes) for call in some.calls()}
-        needed = {
-            name: {filled[one] for one in calls(bound.node) if one in filled} for name, bound in sides.items()
-        }
-        wanted = [frozenset[int]().union(*(needed[id(one)] for one in work.bounds)) for work in works]
-        held = _held(set(wanted))
-        # What needs one more group of periods is written while they are at hand in the processor's cache.
-        alone: list[list[_Missing]] = [[] for _ in lanes]
-        others: list[_Missing] = []
-        for work, numbers in zip(works, wanted, strict=True):
-            further = numbers - held
-            (alone[min(further)] if further else others).append(work)
+        whole: list[_Missing] = []
+        in_tiles: list[_Missing] = []
+        for work in works:
+            (in_tiles if any(side.tiled for side in work.part.compared) else whole).append(work)
 
-        # Where nothing comes after this chunk, nothing else will ask for these.
-        passing = [number for number in range(len(lanes)) if number not in held]
-        room = _ROOM_KEPT - bank.bytes_known if self.count > self.chunk_size else 0
-        kept = set([*passing, *sorted(held)][: max(0, room) // (MOST_LANES * 8 * bank.size)])
+        def write_tiles(section: list[_Missing]) -> None:
+            write_words(bank, [work.wanted() for work in section], words)
 
         def compute(bound: _Bound) -> None:
             if bound.series is None:
@@ -655,45 +656,28 @@ class Batch:
                 bound.series = bank.varying(bound.node)
                 bound.known = known_words(bound.series)
 
-        def fill(number: int) -> None:
-            bank.fill(lanes[number])
-            for work in alone[number]:
-                if len(work.bounds) > 1:
-                    for bound in work.bounds:
-                        (cross if work.part.crosses else compute)(bound)
-                self._write(work, words)
-            # Others may be at work with a side that needs none of these periods.
-            for bound in (bound for work in alone[number] for bound in work.bounds):
-                if number in needed[id(bound)]:
-                    bound.series = bound.known = None
-            if number not in kept | held:
-                bank.forget(lanes[number])
-
         def write(piece: slice) -> None:
-            for work in others[piece]:
+            for work in whole[piece]:
                 self._write(work, words)
 
+        run_pieces(write_tiles, _sections(in_tiles, self.workers), workers=self.workers)
         pending: dict[int, _Bound] = {}
         crossing: dict[int, _Bound] = {}
-        for work in others:
-            if len(work.bounds) > 1:
+        for work in whole:
+            if work.part.compared:
                 some = crossing if work.part.crosses else pending
                 some.update((id(bound), bound) for bound in work.bounds)
-        run_pieces(fill, sorted(held), workers=self.workers)
-        run_pieces(fill, passing, workers=self.workers)
         # Sides first, each by one thread: conditions that share an average then find it computed.
         run_pieces(cross, crossing.values(), workers=self.workers)
         run_pieces(compute, pending.values(), workers=self.workers)
-        run_pieces(write, _slices(len(others), self.workers), workers=self.workers)
+        run_pieces(write, _slices(len(whole), self.workers), workers=self.workers)
         # Only the bank keeps series from one chunk to the next, within its bounds.
-        for bound in sides.values():
+        for bound in [*crossing.values(), *pending.values()]:
             bound.series = bound.known = None
-        for number in held - kept:
-            bank.forget(lanes[number])
 
     def _write(self, work: _Missing, words: Words) -> None:
         """Versions of parts as bits, each into its row."""
-        bank, bounds, tree = self.market.bank, work.bounds, work.part.tree
+        bank, bounds = self.market.bank, work.bounds
         if work.part.crosses:
             first, second = bounds
             assert isinstance(first.series, np.ndarray)
@@ -704,12 +688,13 @@ class Batch:
                 words[work.rows[way]] if way in work.rows else np.empty_like(words[0])
                 for way in ("crosses_above", "crosses_below")
             )
-            cross_words(first.series, second.series, first.known, second.known, up, down)
-        elif isinstance(tree, Comparison):
+            before = np.zeros(2, dtype=np.uint64)
+            cross_words(first.series, second.series, first.known, second.known, before, up, down)
+        elif work.part.operator:
             first, second = bounds
             assert first.series is not None
             assert second.series is not None
-            words[work.rows[""]] = bank.compare(tree.operator, first.series, second.series)
+            words[work.rows[""]] = bank.compare(work.part.operator, first.series, second.series)
         else:
             words[work.rows[""]] = bank.words(bounds[0].node)
 
@@ -751,17 +736,29 @@ def trades(side: str, condition: str) -> bool:
     return side == "both" or condition.endswith(side)
 
 
-def _held(wanted: set[frozenset[int]]) -> set[int]:
-    """Groups to hold so that every want of some of them misses one at most: first what most others meet."""
-    held: set[int] = set()
-    while True:
-        met: defaultdict[int, set[int]] = defaultdict(set)
-        for numbers in (numbers - held for numbers in wanted):
-            for number in numbers if len(numbers) > 1 else ():
-                met[number] |= numbers
-        if not met:
-            return held
-        held.add(max(met, key=lambda number: (len(met[number]), -number)))
+def _sections(works: list[_Missing], workers: int | None) -> list[list[_Missing]]:
+    """Works on few different sides each, one at least for each worker; what shares a side stands together."""
+    ranks: dict[int, int] = {}
+    varied: defaultdict[_Part, tuple[set[int], ...]] = defaultdict(lambda: (set(), set()))
+    for work in works:
+        for bound, different in zip(work.bounds, varied[work.part], strict=True):
+            different.add(id(bound))
+            ranks.setdefault(id(bound), len(ranks))
+
+    def rank(work: _Missing) -> int:
+        first, second = varied[work.part]
+        return ranks[id(work.bounds[len(second) > len(first)])]
+
+    found: list[list[_Missing]] = []
+    most = -(-len(works) // (workers or usable_cores()))
+    sides: set[int] = set()
+    for work in sorted(works, key=rank):
+        sides |= set(map(id, work.bounds))
+        if not found or len(sides) > MOST_ROWS or len(found[-1]) == most:
+            found.append([])
+            sides = set(map(id, work.bounds))
+        found[-1].append(work)
+    return found
 
 
 def _slices(count: int, workers: int | None, times: int = 1, least: int = 1) -> list[slice]:

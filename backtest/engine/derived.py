@@ -29,15 +29,12 @@ from backtest.kernels.indicators import (
     directional_movement,
     distance_from_mean,
     exponential_average,
-    exponential_averages,
     extreme_age,
     moving_comoments,
     moving_deviation,
     moving_mean,
-    moving_means,
     moving_sum,
     relative_strength,
-    relative_strengths,
     window_extreme,
 )
 from backtest.kernels.oscillators import (
@@ -543,14 +540,6 @@ _RULES: dict[str, Callable[..., Parts]] = {
     "pivot_high": _pivot,
     "pivot_low": _pivot,
 }
-
-
-LANES: dict[str, Callable[[Floats, NDArray[np.int64]], Floats]] = {
-    "sma": moving_means,
-    "ema": exponential_averages,
-    "rsi": relative_strengths,
-}
-"""Functions of a series and a period of which several periods cost less together, the same to the bit."""
 
 
 def _of_plugin(plugin: Plugin, name: str, rule: Callable[..., Parts]) -> Callable[..., Parts]:

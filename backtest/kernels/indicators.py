@@ -13,6 +13,8 @@ digits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -213,15 +215,16 @@ def moving_sum(values: Floats, period: int) -> Floats:
     return _anchored(values, period, False)
 
 
-# Several periods at once: the recurrence of one waits for its last value at each bar, those of many do not
-# wait for one another. A tile of bars, a row a bar, is filled and then turned into a row a period.
-_TILE = 64
-_LONG_TILE = 1_024
+# Several periods at once, tile by tile of bars: the recurrence of one waits for its last value at each bar,
+# those of many do not wait for one another. A bar's values of all periods lie together first (a row a bar)
+# and are then turned into a row a period. What a tile leaves to the next stands in an array that the caller
+# keeps; a whole series is one tile. The three are called alike.
+_BARS_TURNED = 64
 _UPPER_DIGITS = np.uint64(0xFFFFFFFFF8000000)
 _FEWEST = 4  # periods that are worth it
 
 
-@kernel
+@inlined
 def _differences(
     values: Floats,
     upper: Floats,
@@ -245,15 +248,42 @@ def _differences(
         out[t] = values[t] + beyond * share
 
 
+def _whole(of_tile: Callable[..., int], values: Floats, period: int, carried: int) -> Floats:
+    """One period of a whole series."""
+    out = np.empty((1, values.size))
+    of_tile(np.ascontiguousarray(values), np.array([period], dtype=np.int64), 0, np.zeros(carried), out, 0)
+    found: Floats = out[0]
+    return found
+
+
 @kernel
-def _window_means(values: Floats, upper: Floats, lengths: NDArray[np.int64]) -> Floats:
-    """As `moving_means`, given the upper half of each value's digits."""
-    lanes, size = lengths.size, values.size
-    out = np.empty((lanes, size))
-    sums = np.zeros(size + 1)
-    rests = np.zeros(size + 1)
-    total = 0.0
-    rest = 0.0
+def means_of_tile(
+    values: Floats, lengths: NDArray[np.int64], known: int, carried: Floats, out: Floats, into: int
+) -> int:
+    """Simple moving average of the last `period` values, a row a period, of a tile of a series.
+
+    All periods share one series of sums, each with what its rounding lost (Knuth's two-sum).
+
+    Args:
+        values: the tile.
+        lengths: the periods.
+        known: bars right before the tile that have a value.
+        carried: 2 × (longest period + bars of the longest tile + 1), 0 before the first: sums at the ends of
+            bars, of which the first longest period + 1 are those before the tile; their rests.
+        out: rows of at least as many bars, written from the first on.
+        into: which of them is the first period's.
+
+    Returns:
+        `known` for the next tile.
+    """
+    size, history = values.size, lengths.max()
+    halves = np.empty(size, dtype=np.uint64)
+    digits = values.view(np.uint64)
+    upper = halves.view(np.float64)
+    sums, rests = carried[: carried.size // 2], carried[carried.size // 2 :]
+    total, rest = sums[history], rests[history]
+    for t in range(size):
+        halves[t] = digits[t] & _UPPER_DIGITS
     for t in range(size):
         value = values[t]
         if np.isnan(value):
@@ -264,50 +294,41 @@ def _window_means(values: Floats, upper: Floats, lengths: NDArray[np.int64]) -> 
             moved = grown - total
             rest += (total - (grown - moved)) + (value - moved)
             total = grown
-        sums[t + 1] = total
-        rests[t + 1] = rest
+        sums[history + t + 1] = total
+        rests[history + t + 1] = rest
     begin = 0
     while begin < size:
         end = _known_until(values, begin)
-        for lane in range(lanes):
-            out[lane, begin : min(end, begin + lengths[lane] - 1)] = np.nan
-        for start in range(begin, end, _LONG_TILE):
-            stop = min(end, start + _LONG_TILE)
-            for lane in range(lanes):
-                period = lengths[lane]
-                first = max(start, begin + period - 1)
-                if first < stop:
-                    last, before = stop + 1, first + 1 - period
-                    _differences(
-                        values[first:stop],
-                        upper[first:stop],
-                        sums[first + 1 : last],
-                        rests[first + 1 : last],
-                        sums[before : last - period],
-                        rests[before : last - period],
-                        period,
-                        out[lane, first:stop],
-                    )
+        for lane in range(lengths.size):
+            period = lengths[lane]
+            first = min(end, max(begin, begin + period - 1 - known))
+            row = out[into + lane]
+            row[begin:first] = np.nan
+            start, stop = history + first + 1, history + end + 1
+            _differences(
+                values[first:end],
+                upper[first:end],
+                sums[start:stop],
+                rests[start:stop],
+                sums[start - period : stop - period],
+                rests[start - period : stop - period],
+                period,
+                row[first:end],
+            )
+        known += end - begin
         if end < size:
-            out[:, end] = np.nan
+            out[into : into + lengths.size, end] = np.nan
+            known = 0
         begin = end + 1
-    return out
-
-
-def moving_means(values: Floats, lengths: NDArray[np.int64]) -> Floats:
-    """Simple moving average of the last `period` values, a row a period.
-
-    All periods share one series of sums, each with what its rounding lost (Knuth's two-sum).
-    """
-    upper = (np.ascontiguousarray(values).view(np.uint64) & _UPPER_DIGITS).view(np.float64)
-    found: Floats = _window_means(values, upper, lengths)
-    return found
+    for t in range(history + 1):
+        sums[t] = sums[size + t]
+        rests[t] = rests[size + t]
+    return known
 
 
 def moving_mean(values: Floats, period: int) -> Floats:
-    """`moving_means` of one period."""
-    found: Floats = moving_means(values, np.array([period], dtype=np.int64))[0]
-    return found
+    """Simple moving average of the last `period` values."""
+    return _whole(means_of_tile, values, period, 2 * (period + values.size + 1))
 
 
 @inlined
@@ -316,51 +337,68 @@ def _smoothed(average: float, weight: float, value: float) -> float:
 
 
 @kernel
-def exponential_averages(values: Floats, lengths: NDArray[np.int64]) -> Floats:
-    """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values, a row a period."""
+def exponentials_of_tile(
+    values: Floats, lengths: NDArray[np.int64], known: int, carried: Floats, out: Floats, into: int
+) -> int:
+    """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values, a row a period.
+
+    Called as `means_of_tile`; `carried` is the average of each period, before its first the sum.
+    """
     lanes, size = lengths.size, values.size
-    out = np.empty((lanes, size))
+    longest = lengths.max()
     weights = 2.0 / (lengths + 1)
-    tile = np.empty((_TILE + 1, lanes))
+    turned = np.empty((_BARS_TURNED + 1, lanes))
     begin = 0
     while begin < size:
+        value = values[begin]
+        if np.isnan(value):
+            out[into : into + lanes, begin] = np.nan
+            known = 0
+            begin += 1
+            continue
+        if known < longest:
+            for lane in range(lanes):
+                average = carried[lane] if known > 0 else 0.0
+                if known < lengths[lane]:
+                    average += value
+                    if known + 1 == lengths[lane]:
+                        average /= lengths[lane]
+                else:
+                    average = _smoothed(average, weights[lane], value)
+                carried[lane] = average
+                out[into + lane, begin] = average if known + 1 >= lengths[lane] else np.nan
+            known += 1
+            begin += 1
+            continue
         end = _known_until(values, begin)
-        # Until the longest has begun, each by itself.
-        together = min(end, begin + lengths.max()) if lanes >= _FEWEST else end
-        for lane in range(lanes):
-            period, weight, row = lengths[lane], weights[lane], out[lane]
-            first = begin + period - 1
-            row[begin : min(end, first)] = np.nan
-            if first < end:
-                average = 0.0
-                for t in range(begin, first):
-                    average += values[t]
-                average = (average + values[first]) / period
-                row[first] = average
-                for t in range(first + 1, together):
+        if lanes < _FEWEST:
+            for lane in range(lanes):
+                average, weight, row = carried[lane], weights[lane], out[into + lane]
+                for t in range(begin, end):
                     average = _smoothed(average, weight, values[t])
                     row[t] = average
-                tile[0, lane] = average
-        for start in range(together, end, _TILE):
-            count = min(_TILE, end - start)
-            for bar in range(count):
-                value = values[start + bar]
-                for lane in range(lanes):
-                    tile[bar + 1, lane] = _smoothed(tile[bar, lane], weights[lane], value)
-            for lane in range(lanes):
+                carried[lane] = average
+        else:
+            turned[0] = carried
+            for start in range(begin, end, _BARS_TURNED):
+                count = min(_BARS_TURNED, end - start)
                 for bar in range(count):
-                    out[lane, start + bar] = tile[bar + 1, lane]
-                tile[0, lane] = tile[count, lane]
-        if end < size:
-            out[:, end] = np.nan
-        begin = end + 1
-    return out
+                    value = values[start + bar]
+                    for lane in range(lanes):
+                        turned[bar + 1, lane] = _smoothed(turned[bar, lane], weights[lane], value)
+                for lane in range(lanes):
+                    for bar in range(count):
+                        out[into + lane, start + bar] = turned[bar + 1, lane]
+                    turned[0, lane] = turned[count, lane]
+            carried[:] = turned[0]
+        known += end - begin
+        begin = end
+    return known
 
 
 def exponential_average(values: Floats, period: int) -> Floats:
-    """`exponential_averages` of one period."""
-    found: Floats = exponential_averages(values, np.array([period], dtype=np.int64))[0]
-    return found
+    """EMA with weight 2 / (period + 1), seeded with the mean of the first `period` values."""
+    return _whole(exponentials_of_tile, values, period, 1)
 
 
 @inlined
@@ -375,65 +413,96 @@ def _strength(gains: float, losses: float) -> float:
 
 
 @inlined
-def _gain_and_loss(values: Floats, t: int) -> tuple[float, float]:
-    move = values[t] - values[t - 1]
+def _gain_and_loss(before: float, value: float) -> tuple[float, float]:
+    move = value - before
     return move if move > 0.0 else 0.0, -move if move < 0.0 else 0.0
 
 
 @kernel
-def relative_strengths(values: Floats, lengths: NDArray[np.int64]) -> Floats:
+def strengths_of_tile(
+    values: Floats, lengths: NDArray[np.int64], known: int, carried: Floats, out: Floats, into: int
+) -> int:
     """Wilder's RSI, 0 to 100, a row a period.
 
-    It is 100 × gains / (gains + losses); 0 where nothing moved, as in TA-Lib.
+    It is 100 × gains / (gains + losses); 0 where nothing moved, as in TA-Lib. Called as `means_of_tile`;
+    `carried` are the average gains, before the first their sums, the average losses, and the last value.
     """
     lanes, size = lengths.size, values.size
-    out = np.empty((lanes, size))
+    longest = lengths.max()
     periods = lengths.astype(np.float64)
-    gains, losses = np.zeros(lanes), np.zeros(lanes)
-    tile = np.empty((_TILE, lanes))
+    turned = np.empty((_BARS_TURNED, lanes))
+    # Of their own, the compiler sees that they do not overlap.
+    gains, losses, before = carried[:lanes].copy(), carried[lanes : 2 * lanes].copy(), carried[2 * lanes]
     begin = 0
     while begin < size:
+        value = values[begin]
+        if np.isnan(value):
+            out[into : into + lanes, begin] = np.nan
+            known = 0
+            begin += 1
+            continue
+        if known == 0:
+            gains[:] = 0.0
+            losses[:] = 0.0
+            before = value
+        if known <= longest:
+            gain, loss = _gain_and_loss(before, value)
+            for lane in range(lanes):
+                if known <= lengths[lane]:
+                    gains[lane] += gain
+                    losses[lane] += loss
+                    if known == lengths[lane]:
+                        gains[lane] /= periods[lane]
+                        losses[lane] /= periods[lane]
+                else:
+                    gains[lane] = _wilder(gains[lane], periods[lane], gain)
+                    losses[lane] = _wilder(losses[lane], periods[lane], loss)
+                strength = _strength(gains[lane], losses[lane])
+                out[into + lane, begin] = strength if known >= lengths[lane] else np.nan
+            before = value
+            known += 1
+            begin += 1
+            continue
         end = _known_until(values, begin)
-        together = min(end, begin + lengths.max() + 1) if lanes >= _FEWEST else end
-        for lane in range(lanes):
-            period, row = periods[lane], out[lane]
-            first = begin + lengths[lane]
-            row[begin : min(end, first)] = np.nan
-            if first < end:
-                up, down = 0.0, 0.0
-                for t in range(begin + 1, first + 1):
-                    gain, loss = _gain_and_loss(values, t)
-                    up += gain
-                    down += loss
-                up /= period
-                down /= period
-                row[first] = _strength(up, down)
-                for t in range(first + 1, together):
-                    gain, loss = _gain_and_loss(values, t)
+        if lanes < _FEWEST:
+            for lane in range(lanes):
+                up, down, period, row, last = (
+                    gains[lane],
+                    losses[lane],
+                    periods[lane],
+                    out[into + lane],
+                    before,
+                )
+                for t in range(begin, end):
+                    gain, loss = _gain_and_loss(last, values[t])
+                    last = values[t]
                     up, down = _wilder(up, period, gain), _wilder(down, period, loss)
                     row[t] = _strength(up, down)
                 gains[lane], losses[lane] = up, down
-        for start in range(together, end, _TILE):
-            count = min(_TILE, end - start)
+            known += end - begin
+            begin, before = end, values[end - 1]
+            continue
+        for start in range(begin, end, _BARS_TURNED):
+            count = min(_BARS_TURNED, end - start)
             for bar in range(count):
-                gain, loss = _gain_and_loss(values, start + bar)
+                gain, loss = _gain_and_loss(before, values[start + bar])
+                before = values[start + bar]
                 for lane in range(lanes):
                     gains[lane] = _wilder(gains[lane], periods[lane], gain)
                     losses[lane] = _wilder(losses[lane], periods[lane], loss)
-                    tile[bar, lane] = _strength(gains[lane], losses[lane])
+                    turned[bar, lane] = _strength(gains[lane], losses[lane])
             for lane in range(lanes):
                 for bar in range(count):
-                    out[lane, start + bar] = tile[bar, lane]
-        if end < size:
-            out[:, end] = np.nan
-        begin = end + 1
-    return out
+                    out[into + lane, start + bar] = turned[bar, lane]
+        known += end - begin
+        begin = end
+    carried[:lanes], carried[lanes : 2 * lanes], carried[2 * lanes] = gains, losses, before
+    return known
 
 
 def relative_strength(values: Floats, period: int) -> Floats:
-    """`relative_strengths` of one period."""
-    found: Floats = relative_strengths(values, np.array([period], dtype=np.int64))[0]
-    return found
+    """Wilder's RSI, 0 to 100, as `strengths_of_tile`."""
+    return _whole(strengths_of_tile, values, period, 3)
 
 
 @kernel

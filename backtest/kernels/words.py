@@ -91,16 +91,22 @@ def known_words(values: Floats) -> Words:
 
 @kernel
 def cross_words(
-    first: Floats, second: Floats, known_first: Words, known_second: Words, above: Words, below: Words
+    first: Floats,
+    second: Floats,
+    known_first: Words,
+    known_second: Words,
+    before: Words,
+    above: Words,
+    below: Words,
 ) -> None:
     """Crossings of two series as one bit a bar, 64 bars a word, both directions written.
 
     Above is `previous <=` and now `>`, below the contrary; NaN crosses nothing. What is known and not greater
-    is less or equal, so two comparisons tell all four.
+    is less or equal, so two comparisons tell all four. `before` is whether the bar before was less or equal,
+    and greater or equal; it is carried on.
     """
     size = first.size
-    was_low = np.uint64(0)
-    was_high = np.uint64(0)
+    was_low, was_high = before[0], before[1]
     for place in range(above.size):
         start = place * 64
         over = np.uint64(0)
@@ -115,3 +121,4 @@ def cross_words(
         below[place] = under & ((high << _ONE) | was_high)
         was_low = low >> np.uint64(63)
         was_high = high >> np.uint64(63)
+    before[0], before[1] = was_low, was_high

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.engine.run import Market, open_market
-from backtest.kernels.indicators import moving_means
+from backtest.kernels.indicators import means_of_tile
 from backtest.kernels.orders import Levels
 from backtest.kernels.simulation import (
     BELOW_ONE_UNIT,
@@ -231,7 +231,8 @@ def test_returns_on_very_different_scales_keep_their_digits() -> None:
 def test_crosses_in_words(pairs: list[tuple[float, float]]) -> None:
     first, second = np.array(pairs).T.copy()
     found = np.full((2, (len(pairs) + 63) // 64), 2**64 - 1, dtype=np.uint64)
-    cross_words(first, second, known_words(first), known_words(second), found[0], found[1])
+    before = np.zeros(2, dtype=np.uint64)
+    cross_words(first, second, known_words(first), known_words(second), before, found[0], found[1])
     for sign, words in ((1, found[0]), (-1, found[1])):
         wanted = [
             t > 0 and sign * pairs[t - 1][0] <= sign * pairs[t - 1][1] and sign * now[0] > sign * now[1]
@@ -244,11 +245,18 @@ def test_crosses_in_words(pairs: list[tuple[float, float]]) -> None:
 @given(
     values=st.lists(st.sampled_from([1.0, 1.7, 3e8, 1e-6, 12.3, np.nan]), min_size=1, max_size=80),
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=9),
+    tile=st.integers(1, 90),
 )
 def test_means_are_exact_to_the_last_digit_however_many_are_computed_together(
-    values: list[float], lengths: list[int]
+    values: list[float], lengths: list[int], tile: int
 ) -> None:
-    found = moving_means(np.array(values), np.array(lengths))
+    found, known = np.empty((len(lengths), len(values))), 0
+    carried = np.zeros(2 * (max(lengths) + tile + 1))
+    for start in range(0, len(values), tile):
+        some = np.array(values[start : start + tile])
+        rows = np.empty((len(lengths), some.size))
+        known = means_of_tile(some, np.array(lengths), known, carried, rows, 0)
+        found[:, start : start + tile] = rows
     for row, period in zip(found, lengths, strict=True):
         for t, mean in enumerate(row.tolist()):
             window = values[max(0, t - period + 1) : t + 1]

@@ -11,7 +11,9 @@ import talib
 from numpy.typing import NDArray
 
 from backtest.data.arrays import PriceArrays
+from backtest.engine import tiles
 from backtest.engine.bank import IndicatorBank
+from backtest.kernels.tiles import TILE
 from backtest.language.functions import warm_up
 from backtest.language.parser import parse
 from backtest.language.tree import Call, Comparison, Node, bind
@@ -206,19 +208,47 @@ def test_trends_mean_every_one_of_the_last_bars(expression: str) -> None:
     assert not contrary[:3].any()
 
 
-def test_periods_computed_together_are_each_the_same_alone() -> None:
-    values = walk_of(1.0).close.copy()
-    values[[0, 300, 301, 340]] = np.nan  # a stretch too short for some periods, and one for all
-    whole = PriceArrays(values, values, values, values, values)
-    for function in ("sma", "ema", "rsi"):
-        nodes = [tree(f"{function}(close, {period})") for period in (2, 9, 31, 38, 57, 120, 250, 251, 252)]
-        together, alone = IndicatorBank(whole), IndicatorBank(whole)
-        lanes = together.lanes([*nodes, *nodes])
-        assert [len(some.periods) for some in lanes] == [8]
-        together.fill(lanes[0])
-        for node in nodes:
-            np.testing.assert_array_equal(together.varying(node), alone.varying(node))
-        assert together.lanes(nodes[:8]) == []
+TOGETHER = (
+    *(f"{name}(close, n) > close" for name in ("sma", "ema", "rsi")),
+    "crosses_above(ema(close, n), sma(high, n))",
+    "crosses_below(ema(close, n), sma(high, n))",
+    "crosses_above(close, sma(close, n))",
+    "ema(rsi(close, n), n) <= 50",
+    "2 * sma(close, n) - ema(low, n) >= high",
+    "close / (sma(close, n) - close) != -ema(close, n)[3]",
+    "rsi(close, n)[n * 50] < rsi(close, n)",  # some of these lags are longer than a tile
+    "sma(close, n) + atr(n) == sma(close, n)[n]",
+)
+
+
+@pytest.mark.parametrize("stretch", [TILE, 10 * TILE], ids=["many stretches", "one"])
+def test_conditions_made_in_tiles_are_those_of_whole_series(
+    stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "_STRETCH", stretch)
+    random = np.random.default_rng(5)
+    close = np.round(100.0 * np.exp(np.cumsum(random.normal(0.0, 0.01, 2 * TILE + 100))), 1)
+    high, low = close + 0.1, close - 0.1
+    close[[0, 300, 301, 340, TILE - 1, TILE + 70, 2 * TILE, 2 * TILE + 99]] = np.nan
+    prices = PriceArrays(close, high, low, close, close)
+    wanted, whole = [], []
+    for text in TOGETHER:
+        for period in (2, 3, 9, 31, 57, 120, 250):
+            node = bind(parse(text, ["n"]), {"n": period})
+            whole.append(IndicatorBank(prices).words(node))
+            row = len(wanted)
+            match node:
+                case Comparison(operator=operator, left=left, right=right):
+                    wanted.append(tiles.Wanted(left, right, operator, (row, -1)))
+                case Call(function=way, arguments=(left, right)):
+                    rows = (row, -1) if way == "crosses_above" else (-1, row)
+                    wanted.append(tiles.Wanted(left, right, "", rows))
+    found = np.full((len(wanted), (close.size + 63) // 64), 2**64 - 1, dtype=np.uint64)
+    tiles.write_words(IndicatorBank(prices), wanted, found)
+    assert sum(words.any() for words in whole) > 60  # not of equality, nor behind a lag beyond the data
+    for one, row, words in zip(wanted, found, whole, strict=True):
+        assert tiles.tiled(one.first) or tiles.tiled(one.second)
+        np.testing.assert_array_equal(row, words, str(one))
 
 
 def test_a_full_bank_forgets_what_was_used_least() -> None:
