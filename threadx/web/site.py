@@ -79,6 +79,9 @@ ROOMS = (
 DOORS = ((RUNS_PATH, "/"), (SUMMARY_PATH, SUMMARY_PATH), (OBSERVABILITY_PATH, OBSERVABILITY_PATH))
 
 METRICS_PATH = f"{RUNS_PATH}/metrics"
+AWAY_SECONDS = 60.0
+"""A browser that falls silent so long (a laptop asleep, a weak network, a busy telephone) finds its page as it
+left it. After NiceGUI's own three seconds the page would be loaded anew, without what was typed in a form."""
 """`/metrics` itself belongs to the LangGraph server."""
 
 # Nothing is fetched from anywhere else, even where a model's text in a report asks for it. Vue compiles its
@@ -252,5 +255,6 @@ def build_site(
         dark=None,
         language="fr" if language == "fr" else "en-US",
         show_welcome_message=False,
+        reconnect_timeout=AWAY_SECONDS,
     )
     return app

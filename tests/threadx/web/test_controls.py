@@ -16,7 +16,7 @@ from backtest import StrategySpec
 from backtest.types import RISK_BOUNDS
 from prompts import Words
 from record.record import RunRecord
-from tests.browser import PATIENCE, VIEWS, opened_browser, served_pages, watch
+from tests.browser import PATIENCE, VIEWS, opened_browser, opened_page, served_pages, watch
 from tests.laws import some
 from tests.optimization_runs import ALL_RULES
 from tests.prices import made_up_prices
@@ -354,3 +354,17 @@ def test_where_no_model_answers_the_run_says_that_rules_stood_in(page: Page, url
     expect(page.get_by_text(WORDS("report.degraded")).first).to_be_visible()
     result = json.loads((home / "runs" / run / "result.json").read_text(encoding="utf-8"))
     assert result["degraded"] is True
+
+
+@pytest.mark.soak  # a laptop has to sleep longer than NiceGUI's own three seconds
+def test_what_was_typed_outlives_a_laptop_that_sleeps(browser: Browser, url: str) -> None:
+    with opened_page(browser, "phone-dark") as page:
+        page.goto(f"{url}/threadx/new")
+        field = page.get_by_label(re.compile("^Itérations"))
+        field.fill("7")
+        field.press("Tab")
+        page.evaluate("window.socket.disconnect()")
+        page.wait_for_timeout(5_000)
+        page.evaluate("window.socket.connect()")
+        page.get_by_text("Tentative de reconnexion").wait_for(state="hidden")
+        expect(field).to_have_value("7")
