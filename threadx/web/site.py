@@ -80,8 +80,8 @@ DOORS = ((RUNS_PATH, "/"), (SUMMARY_PATH, SUMMARY_PATH), (OBSERVABILITY_PATH, OB
 
 METRICS_PATH = f"{RUNS_PATH}/metrics"
 AWAY_SECONDS = 60.0
-"""A browser that falls silent so long (a laptop asleep, a weak network, a busy telephone) finds its page as it
-left it. After NiceGUI's own three seconds the page would be loaded anew, without what was typed in a form."""
+"""A browser that falls silent so long (a laptop asleep, a weak network, a busy telephone) finds its page as
+it left it. After NiceGUI's own three seconds the page would be loaded anew, without what was typed in it."""
 """`/metrics` itself belongs to the LangGraph server."""
 
 # Nothing is fetched from anywhere else, even where a model's text in a report asks for it. Vue compiles its
