@@ -216,7 +216,9 @@ def by_nautilus(df: pd.DataFrame, pairs: np.ndarray) -> tuple[list[float], list[
     engine.add_data(BarDataWrangler(kind, instrument).process(df.assign(volume=1e6).tz_localize("UTC")))
     engine.add_strategy(Cross(StrategyConfig()))
     engine.run()
-    left = float(engine.portfolio.account(name.venue).balance_total(USDT))
+    account = engine.portfolio.account(name.venue)
+    coins = account.balance_total(instrument.base_currency)  # of a position that is open at the end
+    left = float(account.balance_total(USDT)) + float(coins or 0.0) * float(df["close"].iloc[-1])
     trades = len(engine.trader.generate_positions_report())
     engine.dispose()
     return [left / cash - 1.0], [trades]

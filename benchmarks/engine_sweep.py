@@ -283,6 +283,8 @@ def peers(python: str, runs: int) -> None:
     )
     one = seconds(lambda: run_backtest(df, CROSS, COSTS).trades, 10 * runs)[0]
     for line in told.stdout.splitlines():
+        if not line.startswith("{"):
+            continue  # akquant logs beside its figures
         peer = json.loads(line)
         if len(peer["n_trades"]) == 1:
             print(

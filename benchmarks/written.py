@@ -1,13 +1,13 @@
 """Code that models and rules write: how much of it is valid, causal, new and kept; whether it finds an edge.
 
     python -m benchmarks.written [--model REFERENCE ...] [--data sample:sp500 ...] [--iterations 10]
-                                 [--seeds 1] [--minutes 0] [--planted 3] [--bars 12000] [--first 600970]
-                                 [--json PATH]
+                                 [--seeds 1] [--minutes 0] [--code-alone] [--planted 3] [--bars 12000]
+                                 [--first 600970] [--json PATH]
 
 Attempts are the sources that a run examined (`threadx optimize --allow-code`), each text once, repairs
 included. Valid is what SysTradeBench (arXiv:2604.04812) calls so, by its gates: the code parses, runs,
 repeats itself and reads no later bar; its best models reach 91.7 %, in three rounds. `--minutes` ends each
-model's run after so long.
+model's run after so long; with `--code-alone` models are offered no other change, and `rules` have no row.
 Causal: of those that ran, the share that read no later bar. New: of the valid ones, the share that is no
 known function under another name. Kept: of those that the cage accepted, the share that the search adopted.
 
@@ -40,6 +40,7 @@ from backtest.engine.adopted import adopt
 from backtest.statistics.sharpe import NORMAL
 from backtest.validation.verdict import Search, decide
 from nodes.context import OptimizationContext
+from nodes.optimization.changes.applying import KINDS
 from nodes.optimization.policies.grammar import sentences, template
 from nodes.optimization.trials.judging import excess_moments
 from record.events import CodeExamined, Selected
@@ -203,11 +204,16 @@ def main() -> int:
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--code-alone", action="store_true")
     parser.add_argument("--planted", type=int, default=3)
     parser.add_argument("--bars", type=int, default=12_000)
     parser.add_argument("--first", type=int, default=600_970)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    if given.code_alone:
+        for name in [name for name, kind in KINDS.items() if not kind.caged]:
+            del KINDS[name]
+    authors = [*([] if given.code_alone else ["rules"]), *given.model]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         rows = [
@@ -219,7 +225,7 @@ def main() -> int:
                 home / f"m{place}",
                 given.minutes,
             )
-            for place, model in enumerate(["rules", *given.model] if given.iterations else [])
+            for place, model in enumerate(authors if given.iterations else [])
         ]
         for row in rows:
             print(json.dumps(row))
