@@ -126,7 +126,8 @@ class IndicatorBank:
             case Lag(operand=operand):
                 return shifted(self.varying(operand), lag_bars(node))
             case Negative(operand=operand):
-                return np.negative(self.varying(operand))
+                # As in tiles: what is infinite is as unknown here as in any other arithmetic.
+                return self.arithmetic("*", self.varying(operand), -1.0)
             case At():
                 return self.seen(node)
             case Arithmetic(operator=operator, left=left, right=right):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backtest import StrategySpec, run_backtest, sweep
 from backtest.engine.run import Market, open_market
 from backtest.kernels.indicators import means_of_tile
 from backtest.kernels.orders import Levels
@@ -266,3 +267,19 @@ def test_means_are_exact_to_the_last_digit_however_many_are_computed_together(
                 exact = float(sum(map(Fraction, window)) / period)
                 # A value and the little that its window lies beyond it are added at the end.
                 assert abs(mean - exact) <= np.spacing(max(window))
+
+
+def test_an_average_that_is_too_large_is_turned_alike_in_a_sweep_and_alone() -> None:
+    """What is infinite is not a number once anything is calculated from it, its sign included."""
+    df = made_up_prices(300, seed=1)
+    df["wide"] = np.random.default_rng(2).choice([-1.7e308, 1.7e308], 300)
+    spec = StrategySpec(
+        name="turned",
+        params={"period": 3},
+        inputs={"wide": {"kind": "none"}},
+        entry_long="-ema(wide, period) < 0 or close > sma(close, 20)",
+        exit_long="close < sma(close, 20)",
+    )
+    table = sweep(df, spec, {"period": [3, 4]})
+    alone = [run_backtest(df, spec.evolve(params={"period": period})) for period in (3, 4)]
+    assert table["total_return"].tolist() == [one.metrics.total_return for one in alone]
