@@ -510,6 +510,13 @@ def read_trees(texts: Mapping[str, Any], names: Collection[str], kinds: Mapping[
     }
 
 
+def is_series_name(name: str) -> bool:
+    """Whether conditions can write a name in lower case: a column, or table and column."""
+    parts = name.split(".")
+    words = len(parts) <= 2 and all(part.isidentifier() and part.isascii() for part in parts)
+    return words and len(name) <= LONGEST_NAME
+
+
 def by_series_name(given: Mapping[str, T]) -> dict[str, T]:
     """What is said of further series, by names that conditions can write.
 
@@ -519,10 +526,9 @@ def by_series_name(given: Mapping[str, T]) -> dict[str, T]:
     found: dict[str, T] = {}
     for name, declared in given.items():
         lowered = str(name).lower()[: LONGEST_NAME + 1]
-        parts = lowered.split(".")
-        if len(parts) > 2 or not all(part.isidentifier() and part.isascii() for part in parts):
+        if not is_series_name(lowered):
             raise StrategyError("input_name", name=lowered)
-        if parts[0] in reserved() or len(lowered) > LONGEST_NAME:
+        if lowered.partition(".")[0] in reserved():
             raise StrategyError("reserved_input", name=lowered)
         if lowered in found:
             raise StrategyError("repeated_name", name=lowered)

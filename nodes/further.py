@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtest import Input, StrategyError, StrategySpec
-from backtest.data.inputs import Tables
+from backtest import Input, RequestError, StrategyError, StrategySpec
+from backtest.data.inputs import Tables, by_table
 from backtest.data.prices import column_name
 from backtest.data.tables import COLUMNS, PRICES
-from backtest.strategy import by_series_name
+from backtest.data.together import by_name
+from backtest.strategy import by_series_name, is_series_name
 
+Declared = Input | Mapping[str, str]
+"""What a further series is, as `Input` or by its fields."""
 _DOTTED = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*|[A-Za-z_]\w*", re.ASCII)
 
 
@@ -31,17 +34,18 @@ class Further(NamedTuple):
     declared: dict[str, Input]
 
     @classmethod
-    def of(cls, tables: Tables, declared: Mapping[str, Input]) -> Further:
+    def of(cls, tables: Tables, declared: Mapping[str, Declared]) -> Further:
         """What is at hand: a series of its own is a table with the column `value`.
 
         Raises:
-            StrategyError: `input_name`, `reserved_input`, `repeated_name`: no name of a series.
+            RequestError: `not_by_name`.
+            StrategyError: `repeated_name`, and as `declarations`.
         """
         frames = {
-            name.lower(): one.to_frame("value") if isinstance(one, pd.Series) else one
-            for name, one in tables.items()
+            name: one.to_frame("value") if isinstance(one, pd.Series) else one
+            for name, one in by_table(tables).items()
         }
-        return cls(frames, {}, by_series_name(declared))
+        return cls(frames, {}, declarations(declared))
 
     def known(self) -> dict[str, Input]:
         """Declarations of every series.
@@ -58,18 +62,25 @@ class Further(NamedTuple):
     def offered_to(self, spec: StrategySpec) -> StrategySpec:
         """A strategy whose changes may read more than it declares itself.
 
-        That is every series described, and every column of numbers of a table of which it reads nothing.
+        That is every series described, and of a table of which it reads nothing every column of numbers that
+        conditions can write.
 
         Raises:
+            RequestError: `table_without_numbers`.
             StrategyError: `reserved_input`, `input_name`; `input_is_parameter`.
         """
         taken = {name.partition(".")[0] for name in spec.inputs}
-        columns = {
-            f"{table}.{column_name(column)}"
-            for table, frame in self.tables.items()
-            if table not in taken
-            for column in frame.select_dtypes("number")
-        }
+        columns = set[str]()
+        for table, frame in self.tables.items():
+            if table in taken:
+                continue
+            named = [f"{table}.{column_name(column)}" for column in frame.select_dtypes("number")]
+            # A table whose own name cannot be written is refused by it.
+            kept = [one for one in named if is_series_name(one) or not is_series_name(table)]
+            if not kept and not any(one.startswith(f"{table}.") for one in self.declared):
+                known = ", ".join(map(str, frame.columns))
+                raise RequestError("table_without_numbers", name=table, known=known)
+            columns.update(kept)
         offered = {
             name: one
             for name, one in self.known().items()
@@ -90,13 +101,23 @@ class Further(NamedTuple):
         return self.declared | self.used_by(conditions)
 
 
+def declarations(given: Mapping[str, Declared]) -> dict[str, Input]:
+    """What further series are, by names that conditions can write.
+
+    Raises:
+        RequestError: `not_by_name`.
+        StrategyError: `bad_field` …: no declaration; `input_name`, `reserved_input`, `repeated_name`.
+    """
+    return by_series_name({name: Input.model_validate(one) for name, one in by_name(given, "offered")})
+
+
 def on_offer(request: Mapping[str, Any]) -> dict[str, Input]:
     """The series that changes of a run may read though its first strategy reads none of them.
 
     Args:
         request: the run's input, as it stands in its record.
     """
-    return {name: Input.model_validate(one) for name, one in request.get("offered", {}).items()}
+    return declarations(request.get("offered", {}))
 
 
 NO_FURTHER = Further({}, {}, {})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtest import Costs, Engine, GapPolicy, Input, StrategySpec
+from backtest import Costs, Engine, GapPolicy, StrategySpec
 from backtest.data.inputs import Tables
 from backtest.data.prices import check_volume
 from backtest.engine.engines import using
@@ -18,7 +18,7 @@ from base.errors import LANGUAGES, Language, in_language, readers_language
 from nodes.context import OptimizationContext
 from nodes.counted import registered
 from nodes.following import Following, follow_seal, seal_run
-from nodes.further import Further
+from nodes.further import Declared, Further
 from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
 from record.evolution import strategy_evolution
@@ -66,7 +66,7 @@ def optimize(
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
     inputs: Mapping[str, Table] | None = None,
-    offered: Mapping[str, Input] | None = None,
+    offered: Mapping[str, Declared] | None = None,
     others: Sequence[str | Path] = (),
     run: str | None = None,
     watch: Watcher = nobody_watches,
@@ -89,9 +89,10 @@ def optimize(
         gaps: treatment of missing bars, as in `backtest.validate_prices`.
         inputs: other tables by name (or files, or `sample:NAME`), whose columns the strategy declares, as in
             `backtest.run_backtest`; development and holdout parts are cut at the same moment as the prices.
-            A table of which it reads nothing is on offer: changes may read each of its columns of numbers.
-        offered: what further series on offer are, by name: columns of such tables, or of the prices. What is
-            not described is a price or a volume where its column is called so, else of kind `none`.
+            A table of which it reads nothing is on offer: changes may read each of its columns of numbers whose
+            name conditions can write.
+        offered: what further series on offer are, by name: columns of such tables. What is not described is a
+            price or a volume where its column is called so, else of kind `none`.
         others: files (or `sample:NAME`) of other instruments: the final strategy is tested on the development
             part of each, as one of its stress tests.
         run: a name for the run.
@@ -229,7 +230,7 @@ def begin(
     timeframe: str | None,
     gaps: GapPolicy,
     inputs: Mapping[str, Table] | None = None,
-    offered: Mapping[str, Input] | None = None,
+    offered: Mapping[str, Declared] | None = None,
     others: Sequence[str | Path] = (),
     run: str | None,
     watch: Watcher,

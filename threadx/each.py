@@ -18,12 +18,13 @@ from typing import Any, cast
 
 import pandas as pd
 
-from backtest import BacktestError, GapPolicy, Input, PriceError, StrategySpec
+from backtest import BacktestError, GapPolicy, PriceError, StrategySpec
 from backtest.language.timeframes import timeframe as spelt
 from backtest.statistics.multiple_testing import adjusted_p_values
 from backtest.validation.verdict import Value, counted_among
 from base.references import listed
 from nodes.context import OptimizationContext
+from nodes.further import Declared, declarations
 from nodes.optimization.evidence.specs import chosen_strategy
 from prompts import Words
 from record.record import RunRecord
@@ -132,7 +133,7 @@ def optimize_each(
     timeframe: str | None = None,
     gaps: GapPolicy = "accept",
     inputs: Mapping[str, Table] | None = None,
-    offered: Mapping[str, Input] | None = None,
+    offered: Mapping[str, Declared] | None = None,
     others: Sequence[str | Path] = (),
     run: str | None = None,
     watch: Watcher = nobody_watches,
@@ -182,7 +183,8 @@ def optimize_each(
         tables = {**at_hand, **further_tables(places, context.home_path)}
         about.append([[name, _digest(tables[name])] for name in sorted(tables)])
     if offered:
-        about.append([[name, offered[name].model_dump(mode="json")] for name in sorted(offered)])
+        told = declarations(offered)
+        about.append([[name, told[name].model_dump(mode="json")] for name in sorted(told)])
     cells = list(_cells(data, _spelt(timeframes, reading), read, reading, context.home_path, about, run))
     rows: list[TableRow] = []
     with _steps(progress, Words(context.language)) as (words, steps):
@@ -201,7 +203,11 @@ def optimize_each(
 
 
 def _digest(table: pd.DataFrame | pd.Series) -> str:
-    return hashlib.sha256(pd.util.hash_pandas_object(table).to_numpy().tobytes()).hexdigest()
+    """All that is read of a table: its columns by name, and its zone, which tells when a day ends."""
+    frame = table.to_frame("value") if isinstance(table, pd.Series) else table
+    about = [str(frame.index.dtype), *(f"{name} {kind}" for name, kind in frame.dtypes.items())]
+    values = pd.util.hash_pandas_object(frame).to_numpy().tobytes()
+    return hashlib.sha256(json.dumps(about).encode() + values).hexdigest()
 
 
 def outcome_of(row: TableRow, words: Words, *, alone: bool = False) -> str:

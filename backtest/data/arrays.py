@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtest.errors import PriceError
+from backtest.errors import PriceError, RequestError
 from backtest.kernels.indicators import Floats
 
 
@@ -31,3 +31,15 @@ def known_volume(values: Floats) -> None:
         raise PriceError(
             "missing_volume", row=int(unknown.argmax()) + 1, missing=int(unknown.sum()), bars=values.size
         )
+
+
+def check_share(name: str, values: Floats) -> None:
+    """Refuse a further series that is declared a share and leaves 0 to 100.
+
+    Raises:
+        RequestError: `share_out_of_range`, naming the first row that does.
+    """
+    outside = (values < 0.0) | (values > 100.0)
+    if outside.any():
+        row = int(outside.argmax())
+        raise RequestError("share_out_of_range", name=name, row=row + 1, value=float(values[row]))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backtest.data.prices import column_name, number_column, read_prices, time_index
 from backtest.data.together import by_name
-from backtest.errors import PriceError, RequestError
+from backtest.errors import PriceError, RequestError, StrategyError
 from backtest.kernels.simulation import Floats
 from backtest.strategy import StrategySpec
 from backtest.types import Known
@@ -30,6 +30,22 @@ def tables_of(spec: StrategySpec) -> set[str]:
     return {name.partition(".")[0] for name in spec.inputs if "." in name}
 
 
+def by_table(tables: Tables) -> dict[str, pd.DataFrame | pd.Series]:
+    """Tables by their names in lower case, as conditions write them.
+
+    Raises:
+        RequestError: `not_by_name`.
+        StrategyError: `repeated_name`: which of the two is meant?
+    """
+    found: dict[str, pd.DataFrame | pd.Series] = {}
+    for name, table in by_name(tables, "inputs"):
+        lowered = str(name).lower()
+        if lowered in found:
+            raise StrategyError("repeated_name", name=lowered)
+        found[lowered] = table
+    return found
+
+
 def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> pd.DataFrame:
     """Prices with a column for each series of other tables that a strategy may read, named as it names it.
 
@@ -46,11 +62,12 @@ def with_inputs(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> 
     Raises:
         RequestError: `not_by_name`, `unused_table`, `input_column`, `input_clash`, `input_time_zone`,
             `input_not_aligned`; `input_refused` with the reason, of times or figures.
+        StrategyError: `repeated_name`.
         PriceError: the prices are refused.
     """
     if tables is None:
         return df
-    tables = {str(name).lower(): table for name, table in by_name(tables, "inputs")}
+    tables = by_table(tables)
     if not tables:
         return df
     declared: dict[str, list[str]] = {name: [] for name in tables}
@@ -109,11 +126,11 @@ def ended(df: pd.DataFrame, tables: Tables | None, spec: StrategySpec) -> list[E
     """
     found = []
     index = time_index(df)
-    by_table = {str(name).lower(): table for name, table in (tables or {}).items()}
+    known = by_table(tables or {})
     for name in sorted(spec.readable):
         table, _, column = name.partition(".")
-        if table in by_table and column:
-            times, values = _read(by_table[table], table, column, index)
+        if table in known and column:
+            times, values = _read(known[table], table, column, index)
             told = np.isfinite(values)
             moments, since = _ends(index), _ends(times)[told]
             pause = int(np.diff(since).max(initial=_step(times)))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.data.arrays import PriceArrays, known_volume
+from backtest.data.arrays import PriceArrays, check_share, known_volume
 from backtest.data.clock import Clock
 from backtest.data.resampling import joined
 from backtest.engine.derived import compute
@@ -169,10 +169,8 @@ class IndicatorBank:
             if self.further is None:
                 raise RequestError("missing_input", name=name)
             values = self.further(name)
-            outside = (values < 0.0) | (values > 100.0)
-            if kind == "share" and outside.any():
-                row = int(outside.argmax())
-                raise RequestError("share_out_of_range", name=name, row=row + 1, value=float(values[row]))
+            if kind == "share":
+                check_share(name, values)
             self._known[key] = np.where(np.isfinite(values), values, np.nan)
         return self._known[key]
 

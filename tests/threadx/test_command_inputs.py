@@ -261,6 +261,47 @@ def test_what_cannot_be_on_offer_is_refused(tmp_path: Path, offered: str, code: 
     assert not (tmp_path / "runs").exists()
 
 
+LATE = BTC.assign(mood=[50.0] * 1_499 + [150.0])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "offered", "code"),
+    [
+        ({"btc": LATE}, {"btc.mood": {"kind": "share"}}, "share_out_of_range"),  # in the holdout alone
+        ({"btc": BTC}, {"btc.mood": {"kind": "shares"}}, "bad_field"),
+        ({"btc": BTC, "BTC": BTC}, {}, "repeated_name"),
+        ({"btc": BTC[["mood"]].astype(str)}, {}, "table_without_numbers"),
+        ({"btc": BTC[["mood"]].set_axis(["1month"], axis=1)}, {}, "table_without_numbers"),
+    ],
+)
+def test_a_table_that_cannot_be_on_offer_is_refused_before_a_run_begins(
+    tmp_path: Path, inputs: Any, offered: Any, code: str
+) -> None:
+    with pytest.raises(BacktestError, match=code):
+        threadx.optimize(SOL, inputs=inputs, offered=offered, home=tmp_path, **RULES)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_series_is_described_once(command: Any, files: tuple[Path, Path]) -> None:
+    sol, btc = files
+    twice = ("--input", "btc.mood=size", "--input", "BTC.mood=move")
+    assert command("optimize", sol, "--with", f"btc={btc}", *twice)[0] == 2
+
+
+def test_columns_that_nobody_can_read_are_named_and_the_others_asked(command: Any, tmp_path: Path) -> None:
+    sol, told = tmp_path / "SOL_1h.csv", tmp_path / "told.csv"
+    SOL.to_csv(sol)
+    table = BTC[["open"]].assign(**{"author": "a model", "1month": 3.0})
+    table.to_csv(told)
+    roles = [part for name, value in RULES.items() for part in (f"--{name.replace('_', '-')}", value)]
+    code, out, err = command(
+        "optimize", sol, "--with", f"t={told}", "--search", "single", "--approve", *roles
+    )
+    assert code == 0
+    assert "t.author, t.1month" in err
+    assert "t.open > sma(t.open, 200)" in out
+
+
 def test_tables_at_hand_are_read_by_pools_and_by_others(tmp_path: Path) -> None:
     own = StrategySpec(name="own", entry_long=ENTRY, exit_long=EXIT, inputs={"btc.close": {"kind": "price"}})
     eth, ada = (made_up_prices(1_500, seed=seed, cycle=0.04).set_axis(SOL.index) for seed in (5, 6))

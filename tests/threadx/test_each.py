@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import threadx
@@ -156,3 +157,17 @@ def test_longer_bars_of_a_file_are_told_and_keep_its_holdout(tmp_path):
     read, source = read_prices(str(path), tmp_path, reading=Reading(resample="1d"))
     assert (source.timeframe, source.notices[-1].code, len(read)) == ("1d", "resampled", 160)
     np.testing.assert_array_equal(read["close"], frame["close"].to_numpy()[3::4])
+
+
+def test_tables_whose_columns_change_names_or_whose_zone_does_are_others(tmp_path):
+    """Else the row of the other one would be shown as this one's."""
+    data = prices(rows=200)
+    index = pd.DatetimeIndex(data.index)
+    zoned = index if index.tz else index.tz_localize("UTC")
+    table = pd.DataFrame({"a": range(200), "b": range(200, 0, -1)}, index=zoned)
+    tables = [table, table.set_axis(["b", "a"], axis=1), table.tz_convert("Asia/Tokyo")]
+    asked = {"approve": True, "home": tmp_path, **QUICK}
+    found = [
+        threadx.optimize_each(data.set_axis(zoned), inputs={"t": one}, **asked).rows[0].run for one in tables
+    ]
+    assert len(set(found)) == 3

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from backtest import Input
+from backtest import Input, StrategyError
 from backtest.types import Known
 from nodes.further import Further
 from threadx.errors import ThreadxError
@@ -21,10 +21,15 @@ def take_further(given: dict[str, Any], home: Path) -> Further:
     Raises:
         ThreadxError: `bad_table`, `bad_input`, `repeated_table`.
         MarketError: a file cannot be read.
-        StrategyError: `bad_field`, a kind that there is not.
+        StrategyError: `bad_field`, a kind that there is not; `repeated_name`.
     """
     tables, references = read_tables(given.pop("tables"), home)
-    return Further(tables, references, dict(map(_declared, given.pop("declared"))))
+    declared: dict[str, Input] = {}
+    for name, one in map(_declared, given.pop("declared")):
+        if name in declared:
+            raise StrategyError("repeated_name", name=name)
+        declared[name] = one
+    return Further(tables, references, declared)
 
 
 def read_tables(pairs: Iterable[str], home: Path) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:

@@ -13,8 +13,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from backtest import StrategySpec
-from backtest.data.inputs import Tables, ended, with_inputs
-from backtest.data.prices import read_further
+from backtest.data.arrays import check_share
+from backtest.data.inputs import Tables, by_table, ended, with_inputs
+from backtest.data.prices import column_name, read_further
+from backtest.data.tables import TIME_NAMES
 from vault.readers.options import Notice
 from vault.readers.prices import read_any_table
 
@@ -24,7 +26,7 @@ class Joined(NamedTuple):
 
     Attributes:
         prices: with a column for each series that the strategy declares.
-        notices: of series that end long before the prices do.
+        notices: of columns that are not on offer, and of series that end long before the prices do.
     """
 
     prices: pd.DataFrame
@@ -53,12 +55,27 @@ def join(prices: pd.DataFrame, tables: Tables, spec: StrategySpec) -> Joined:
         spec: the strategy.
 
     Raises:
-        RequestError: `missing_input`, and as `backtest.data.inputs.with_inputs`.
+        RequestError: `missing_input`, `share_out_of_range`, and as `backtest.data.inputs.with_inputs`.
     """
     joined = with_inputs(prices, tables, spec)
-    for name in spec.readable:
-        read_further(joined, name)
-    return Joined(joined, ended_notices(prices, tables, spec))
+    for name, one in spec.readable.items():
+        values = read_further(joined, name)
+        if one.kind == "share":  # of the holdout too: at the end of a run it would be too late
+            check_share(name, values)
+    return Joined(joined, (*_not_offered(tables, spec), *ended_notices(prices, tables, spec)))
+
+
+def _not_offered(tables: Tables, spec: StrategySpec) -> tuple[Notice, ...]:
+    """What to tell of columns that changes cannot read, though they may read others of their table."""
+    offered = {name.partition(".")[0] for name in spec.offered}
+    names = [
+        name
+        for table, one in by_table(tables).items()
+        if table in offered and isinstance(one, pd.DataFrame)
+        for name in (f"{table}.{column_name(column)}" for column in one.columns)
+        if name not in spec.readable and name.partition(".")[2] not in TIME_NAMES
+    ]
+    return (Notice(code="not_offered", fields={"names": ", ".join(names)}),) if names else ()
 
 
 def ended_notices(prices: pd.DataFrame, tables: Tables, spec: StrategySpec) -> tuple[Notice, ...]:

@@ -184,7 +184,8 @@ def filter_changes(spec: StrategySpec, evidence: Evidence) -> Source:
 def series_changes(spec: StrategySpec, evidence: Evidence) -> Source:
     """Filters by the further series on offer that nothing reads yet: whoever brought one wants it asked."""
     for name, one in sorted(spec.offered.items()):
-        if name.partition(".")[2] in _BESIDE_CLOSE:
+        table, _, column = name.partition(".")
+        if column in _BESIDE_CLOSE and f"{table}.close" in spec.readable:
             continue
         for words in SERIES_FILTERS[one.kind]:
             condition = words.format(name)
