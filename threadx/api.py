@@ -89,8 +89,8 @@ def optimize(
         gaps: treatment of missing bars, as in `backtest.validate_prices`.
         inputs: other tables by name (or files, or `sample:NAME`), whose columns the strategy declares, as in
             `backtest.run_backtest`; development and holdout parts are cut at the same moment as the prices.
-            A table of which it reads nothing is on offer: changes may read each of its columns of numbers whose
-            name conditions can write.
+            A table of which it reads nothing is on offer: changes may read each column of numbers whose name
+            conditions can write.
         offered: what further series on offer are, by name: columns of such tables. What is not described is a
             price or a volume where its column is called so, else of kind `none`.
         others: files (or `sample:NAME`) of other instruments: the final strategy is tested on the development
