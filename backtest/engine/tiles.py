@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backtest.engine.bank import IndicatorBank
+from backtest.kernels.indicators import FEWEST_LANES
 from backtest.kernels.tiles import (
     ADD,
     DIVIDE,
@@ -39,7 +40,6 @@ MOST_ROWS = 48
 
 _ARITHMETIC = {"+": ADD, "-": SUBTRACT, "*": MULTIPLY, "/": DIVIDE}
 _STRETCH = 64 * TILE
-_FEWEST = 4
 
 
 class Wanted(NamedTuple):
@@ -110,7 +110,7 @@ class _Plan:
             into, group = self.height, groups[key]
             self.rows.update((node, into + place) for place, node in enumerate(group))
             # What is left over of eight would be computed one by one.
-            self.height += len(group) if len(group) < _FEWEST else (len(group) + 7) // 8 * 8
+            self.height += len(group) if len(group) < FEWEST_LANES else (len(group) + 7) // 8 * 8
             self.groups.append((group, into, self.height))
 
     def _level(self, node: Node) -> int:

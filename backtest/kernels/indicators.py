@@ -221,7 +221,7 @@ def moving_sum(values: Floats, period: int) -> Floats:
 # keeps; a whole series is one tile. The three are called alike.
 _BARS_TURNED = 64
 _UPPER_DIGITS = np.uint64(0xFFFFFFFFF8000000)
-_FEWEST = 4  # periods that are worth it
+FEWEST_LANES = 4  # periods that are worth computing together
 
 
 @inlined
@@ -371,7 +371,7 @@ def exponentials_of_tile(
             begin += 1
             continue
         end = _known_until(values, begin)
-        if lanes < _FEWEST:
+        if lanes < FEWEST_LANES:
             for lane in range(lanes):
                 average, weight, row = carried[lane], weights[lane], out[into + lane]
                 for t in range(begin, end):
@@ -464,7 +464,7 @@ def strengths_of_tile(
             begin += 1
             continue
         end = _known_until(values, begin)
-        if lanes < _FEWEST:
+        if lanes < FEWEST_LANES:
             for lane in range(lanes):
                 up, down, period, row, last = (
                     gains[lane],
