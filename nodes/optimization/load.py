@@ -129,6 +129,8 @@ def _alone(given: StrategyInput, spec: StrategySpec, tables: Tables, context: Op
         if not (tables or spec.offered):
             return found
         members = [_complete(member_of(one, context.home_path), spec, tables) for one in found.members]
+        if not tables:  # what is on offer stands with the prices: they are registered as they are
+            return found
         if found.instruments:
             return register_pool(members, context.home_path)
         return register_member(members[0], context.home_path)

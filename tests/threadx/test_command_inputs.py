@@ -231,6 +231,8 @@ def test_what_nothing_reads_yet_is_on_offer_and_an_edge_that_lies_in_it_is_found
     signal.to_csv(told)
     home = tmp_path / "data"
     roles = [part for name, value in RULES.items() for part in (f"--{name.replace('_', '-')}", value)]
+    rules = dict.fromkeys(("analyst", "strategist", "validator"), "rules")
+    threadx.review(sol, home=home, **rules)  # the same market is known already, without the signal
     asked = ("--with", f"sig={told}", "--input", "sig.value=move", "--search", "single", "--run", "r")
     assert command("optimize", sol, *asked, *roles)[0] == 0
     champion = json.loads((home / "runs/r/result.json").read_text(encoding="utf-8"))["champion"]["strategy"]
