@@ -43,7 +43,7 @@ STATIC = (
         "unused_input",
         "missing_input",
     ),
-    *("unused_table", "table_without_numbers", "input_column", "input_clash"),
+    *("unused_table", "table_without_numbers", "too_many_on_offer", "input_column", "input_clash"),
     *("input_refused", "input_time_zone", "input_not_aligned"),
     *("share_out_of_range", "missing_volume"),
 )

@@ -17,6 +17,8 @@ from backtest.strategy import by_series_name, is_series_name
 
 Declared = Input | Mapping[str, str]
 """What a further series is, as `Input` or by its fields."""
+MOST_OFFERED = 100
+"""Further series on offer at most: each is a line of every prompt."""
 _DOTTED = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*|[A-Za-z_]\w*", re.ASCII)
 
 
@@ -66,7 +68,7 @@ class Further(NamedTuple):
         conditions can write.
 
         Raises:
-            RequestError: `table_without_numbers`.
+            RequestError: `table_without_numbers`, `too_many_on_offer`.
             StrategyError: `reserved_input`, `input_name`; `input_is_parameter`.
         """
         taken = {name.partition(".")[0] for name in spec.inputs}
@@ -86,6 +88,8 @@ class Further(NamedTuple):
             for name, one in self.known().items()
             if name not in spec.inputs and (name in columns or name in self.declared)
         }
+        if len(offered) > MOST_OFFERED:
+            raise RequestError("too_many_on_offer", count=len(offered), most=MOST_OFFERED)
         found = spec.offering(offered)
         if hidden := sorted(offered.keys() - found.offered.keys()):
             raise StrategyError("input_is_parameter", name=hidden[0])

@@ -15,6 +15,7 @@ from backtest import GapPolicy, Input
 from backtest.presets import PRESETS
 from base.labels import Label
 from base.numbers import Numeric
+from nodes.further import MOST_OFFERED
 from record.types import (
     Analysis,
     Approval,
@@ -131,7 +132,7 @@ class OptimizationInput(StrategyInput):
             "of them, each with its kind. A table of which it reads nothing is offered with every column "
             "of numbers: what is not described here is a price or a volume by its name, or of no kind.",
             examples=[{"signal.value": {"kind": "move"}}],
-            max_length=100,
+            max_length=MOST_OFFERED,
         ),
     ] = Field({})
     pool: Annotated[

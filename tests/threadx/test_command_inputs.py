@@ -304,6 +304,13 @@ def test_columns_that_nobody_can_read_are_named_and_the_others_asked(command: An
     assert "t.open > sma(t.open, 200)" in out
 
 
+def test_a_table_of_more_columns_than_a_prompt_has_room_for_is_refused(tmp_path: Path) -> None:
+    wide = pd.DataFrame(1.0, index=SOL.index, columns=[f"c{place}" for place in range(101)])
+    with pytest.raises(RequestError, match="too_many_on_offer"):
+        threadx.optimize(SOL, inputs={"wide": wide}, home=tmp_path, **RULES)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_tables_at_hand_are_read_by_pools_and_by_others(tmp_path: Path) -> None:
     own = StrategySpec(name="own", entry_long=ENTRY, exit_long=EXIT, inputs={"btc.close": {"kind": "price"}})
     eth, ada = (made_up_prices(1_500, seed=seed, cycle=0.04).set_axis(SOL.index) for seed in (5, 6))

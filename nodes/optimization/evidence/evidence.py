@@ -213,7 +213,9 @@ def _gathered(parts: tuple[Same[Any], ...], iteration: int, named: bool, languag
     state = cast(OptimizationState, {name: part.it for name, part in zip(_READ, parts, strict=True)})
     dossier = state["dossier"] or Dossier(hash="", items=[])
     champion = dossier.get("champion") or reigning(state)
-    spec = parsed(champion["spec"]).offering(on_offer(state["request"]) | parsed(state["initial"]).inputs)
+    spec = parsed(champion["spec"]).offering(
+        on_offer(state["request"] or {}) | parsed(state["initial"]).inputs
+    )
     entries = state["history"] or []
     before = [entry for entry in entries if entry["iteration"] < iteration]
     return Evidence(
