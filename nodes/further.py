@@ -11,7 +11,7 @@ import pandas as pd
 from backtest import Input, RequestError, StrategyError, StrategySpec
 from backtest.data.inputs import Tables, by_table
 from backtest.data.prices import column_name
-from backtest.data.tables import COLUMNS, PRICES
+from backtest.data.tables import COLUMNS, PRICES, SYMBOL_NAMES, TIME_NAMES
 from backtest.data.together import by_name
 from backtest.strategy import by_series_name, is_series_name
 
@@ -76,9 +76,7 @@ class Further(NamedTuple):
         for table, frame in self.tables.items():
             if table in taken:
                 continue
-            named = [f"{table}.{column_name(column)}" for column in frame.select_dtypes("number")]
-            # A table whose own name cannot be written is refused by it.
-            kept = [one for one in named if is_series_name(one) or not is_series_name(table)]
+            kept = series_of(table, frame)
             if not kept and not any(one.startswith(f"{table}.") for one in self.declared):
                 known = ", ".join(map(str, frame.columns))
                 raise RequestError("table_without_numbers", name=table, known=known)
@@ -103,6 +101,17 @@ class Further(NamedTuple):
     def read_by(self, conditions: Iterable[str | None]) -> dict[str, Input]:
         """The same with those that were described, so that one that no condition reads is refused."""
         return self.declared | self.used_by(conditions)
+
+
+def series_of(table: str, frame: pd.DataFrame) -> list[str]:
+    """What conditions can read of a table: its columns of numbers, but times, whose names they can write."""
+    named = [
+        f"{table}.{column}"
+        for column in map(column_name, frame.select_dtypes("number"))
+        if column not in (*TIME_NAMES, *SYMBOL_NAMES)
+    ]
+    # A table whose own name cannot be written is refused by it.
+    return [one for one in named if is_series_name(one) or not is_series_name(table)]
 
 
 def declarations(given: Mapping[str, Declared]) -> dict[str, Input]:

@@ -15,6 +15,7 @@ import pytest
 
 import threadx
 from backtest import BacktestError, Costs, Input, RequestError, StrategySpec, run_backtest, sweep
+from nodes.further import series_of
 from nodes.sharing import share_run
 from reports.charts.indicators import strategy_indicators
 from tests.prices import made_up_prices
@@ -302,6 +303,11 @@ def test_columns_that_nobody_can_read_are_named_and_the_others_asked(command: An
     assert code == 0
     assert "t.author, t.1month" in err
     assert "t.open > sma(t.open, 200)" in out
+
+
+def test_of_a_table_the_page_and_the_command_offer_what_conditions_can_write() -> None:
+    columns = {"time": [1.0], "Adj Close": [2.0], "Close": [3.0], "author": ["a model"], "mood": [4]}
+    assert series_of("t1", pd.DataFrame(columns)) == ["t1.close", "t1.mood"]
 
 
 def test_a_table_of_more_columns_than_a_prompt_has_room_for_is_refused(tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ from nicegui import events, ui
 from nicegui import run as threads
 
 from backtest import Input
-from backtest.data.prices import column_name
-from backtest.data.tables import COLUMNS, PRICES, SYMBOL_NAMES, TIME_NAMES
+from backtest.data.tables import COLUMNS, PRICES
 from backtest.types import InputKind, Known
 from base.reasons import ENDINGS
-from nodes.further import Further
+from nodes.further import Further, series_of
 from prompts import Words
 from threadx.web.fields import helped, text_field
 from threadx.web.file_button import file_button
@@ -159,9 +158,7 @@ class _Row:
         words: Words = self.form.words
         self._columns.clear()
         self._kinds = {}
-        columns = [] if self.frame is None else [column_name(one) for one in self.frame.columns]
-        columns = [one for one in columns if one not in (*TIME_NAMES, *SYMBOL_NAMES)]
-        names = self._names = [f"{self.name}.{one}" for one in columns] or [self.name]
+        names = self._names = [self.name] if self.frame is None else series_of(self.name, self.frame)
         self._told.set_text(words("web.further.columns", names=", ".join(names)))
         kinds = {one: words(f"web.further.kind_{one}") for one in get_args(InputKind)}
         with self._columns:

@@ -26,6 +26,15 @@ INSTANTS = 20
 """Rounds of kills at instants that a seed draws (SOAK_SEED): another seed, other instants."""
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 
+TEAM = {
+    "analyst": "m",
+    "strategist": "m",
+    "validator": "m",
+    "cache_hours": 0.0,
+    "max_iterations": 1,
+    "search": "single",
+}
+
 
 def killing(folder, *asked):
     """What killed runs left; see `tests.killing`."""
@@ -90,17 +99,9 @@ def test_a_killed_node_asks_no_model_twice(tmp_path, monkeypatch):
         pass
 
     script = scripted_models(monkeypatch, {"ollama:m": [by_role] * 50})
-    team = {
-        "analyst": "m",
-        "strategist": "m",
-        "validator": "m",
-        "cache_hours": 0.0,
-        "max_iterations": 1,
-        "search": "single",
-    }
 
     def whole(home):
-        return start_run(make_input(data=str(prices), run="r"), make_context(home=str(home), **team))
+        return start_run(make_input(data=str(prices), run="r"), make_context(home=str(home), **TEAM))
 
     undisturbed = whole(tmp_path / "a")
     asked = len(script.order)
@@ -114,7 +115,7 @@ def test_a_killed_node_asks_no_model_twice(tmp_path, monkeypatch):
 
     home = tmp_path / "b"
     with pytest.raises(PowerCut):
-        start_run(make_input(data=str(prices), run="r"), make_context(home=str(home), **team), watch)
+        start_run(make_input(data=str(prices), run="r"), make_context(home=str(home), **TEAM), watch)
     for _ in range(asked):
         try:
             resumed = resume_run("r", home, watch)
@@ -130,15 +131,7 @@ def test_a_run_of_the_server_is_gone_through_again_from_its_record(tmp_path, mon
     prices = tmp_path / "TEST_1h.csv"
     made_up_prices(500, cycle=0.05).to_csv(prices)
     script = scripted_models(monkeypatch, {"ollama:m": [by_role] * 50})
-    team = {
-        "analyst": "m",
-        "strategist": "m",
-        "validator": "m",
-        "cache_hours": 0.0,
-        "max_iterations": 1,
-        "search": "single",
-    }
-    context = make_context(home=str(tmp_path / "h"), **team)
+    context = make_context(home=str(tmp_path / "h"), **TEAM)
     whole = start_run(make_input(data=str(prices), run="r"), context)
     asked = len(script.order)
     record = RunRecord(tmp_path / "h", "r")
